@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# msgrlab: one Makefile for the whole tree.
+#
+#   make            the program and its libraries, in build/plain/
+#   make demo       a first picture, from nothing
+#   make check      everything that must hold before a commit
+#   make help       the full list
+#
+# How it is built up. This file is read twice. The first reading serves the words a
+# person types: it looks after the packages (scripts/deps.sh) and then calls make again
+# with GOAL=inner, because only then can pkg-config answer. The second reading includes
+# mk/build.mk, which holds every rule that compiles something, for one FLAVOUR:
+#
+#   plain     gcc -O2          clang     the same with clang
+#   asan      gcc, address and undefined-behaviour sanitizers
+#   tsan      gcc, thread sanitizer
+#   coverage  gcc --coverage
+#   fuzz      clang, libFuzzer with the address and undefined-behaviour sanitizers
+#
+# Each flavour has a directory of its own below build/, so none disturbs another.
+#
+# Knobs: FLAVOUR=asan  V=1 (show commands)  CFLAGS=... (added last)  WERROR=no
+#        DEPS=no (never call the package manager)  FUZZ_SECONDS=60  PREFIX=  DESTDIR=
+
+FLAVOUR      ?= plain
+VERSION      := 0.1.0
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+FUZZ_SECONDS ?= 60
+DEPS         ?= yes
+V            ?= 0
+
+FLAVOURS := plain clang asan tsan
+B        := build/$(FLAVOUR)
+
+Q := $(if $(filter 1,$(V)),,@)
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+ifeq ($(filter $(FLAVOUR),$(FLAVOURS) coverage fuzz),)
+$(error FLAVOUR=$(FLAVOUR) is unknown; choose one of: $(FLAVOURS) coverage fuzz)
+endif
+
+ifeq ($(GOAL),inner)
+include mk/build.mk
+include mk/install.mk
+else
+
+# ---- the words a person types ---------------------------------------------------
+
+# Without a -j of the user's own, use every processor; with one, share its job server.
+JOBS   = $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+inner  = $(MAKE) $(JOBS) GOAL=inner FLAVOUR=$(or $(2),$(FLAVOUR)) $(1)
+# $(call deps,GROUP); the flavours that clang builds need more than the group says.
+deps   = $(if $(filter yes,$(DEPS)),scripts/deps.sh $(if $(filter clang fuzz,$(FLAVOUR)),check,$(1)),true)
+
+.PHONY: all help demo check check-fast test interop replay tidy format bench fuzz coverage \
+	install uninstall clean deps
+
+all:
+	$(Q)$(call deps,build)
+	$(Q)+$(call inner,program)
+
+help:
+	@echo 'make              build the program and its libraries: build/plain/msgrlab'
+	@echo 'make demo         run a first scenario and draw its IO path'
+	@echo 'make check        packages, tidy, all tests in every flavour, interop, fuzz corpus'
+	@echo 'make check-fast   the tests of the plain flavour only'
+	@echo 'make test         the tests of one flavour: make test FLAVOUR=tsan [T=unit/test_x]'
+	@echo 'make interop      the shell tests against real peers, same FLAVOUR= as above'
+	@echo 'make replay       the fuzz corpus through plain programs, same FLAVOUR= as above'
+	@echo 'make tidy         layers, banned calls, globals, format, sizes'
+	@echo 'make format       let clang-format rewrite every .c and .h'
+	@echo 'make bench        figures'
+	@echo 'make fuzz         each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make coverage     line coverage by folder'
+	@echo 'make install      to DESTDIR + PREFIX=$(PREFIX); make uninstall takes it back'
+	@echo 'make deps         install every package that build and check need'
+	@echo 'make clean        remove build/'
+	@echo
+	@echo 'FLAVOUR=$(subst $() ,|,$(FLAVOURS) coverage)  V=1  CFLAGS=  WERROR=no  DEPS=no'
+
+deps:
+	$(Q)scripts/deps.sh check
+
+demo:
+	$(Q)$(call deps,build)
+	$(Q)+$(call inner,program,plain)
+	$(Q)mkdir -p build/demo
+	build/plain/msgrlab run scenarios/hello.lua --on linux --stack tcp \
+		--trace build/demo/hello.trace
+	build/plain/msgrlab show build/demo/hello.trace --view iopath \
+		-o build/demo/hello-iopath.svg
+	@echo
+	@echo 'The IO path, drawn from what was observed: build/demo/hello-iopath.svg'
+	@echo 'Open it in any browser:  xdg-open build/demo/hello-iopath.svg'
+
+check:
+	$(Q)$(call deps,check)
+	$(Q)+FLAVOURS='$(FLAVOURS)' tests/check.sh $(MAKE) $(JOBS)
+
+check-fast:
+	$(Q)$(call deps,check-fast)
+	$(Q)+$(call inner,run-tests,plain)
+
+test:
+	$(Q)$(call deps,check-fast)
+	$(Q)+$(call inner,run-tests)
+
+interop replay:
+	$(Q)$(call deps,check)
+	$(Q)+$(call inner,run-$@)
+
+tidy:
+	$(Q)$(call deps,check-fast)
+	$(Q)+$(call inner,libs objects,plain)
+	$(Q)scripts/tidy.sh
+
+format:
+	$(Q)$(call deps,check-fast)
+	$(Q)find engine stacks sim viz scenarios tests -name '*.[ch]' 2>/dev/null | \
+		xargs -r $(or $(shell command -v clang-format-14),clang-format) -i
+
+bench:
+	$(Q)$(call deps,build)
+	$(Q)+$(call inner,program,plain)
+	$(Q)build/plain/msgrlab bench
+
+fuzz:
+	$(Q)$(call deps,check)
+	$(Q)+$(call inner,fuzzers,fuzz)
+	$(Q)tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS)
+
+coverage:
+	$(Q)$(call deps,check-fast)
+	$(Q)find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(Q)+$(call inner,run-tests,coverage)
+	$(Q)scripts/coverage.sh build/coverage
+
+# Installing compiles nothing as root that "make" has built before.
+install:
+	$(Q)$(call deps,build)
+	$(Q)+$(call inner,do-install,plain)
+
+uninstall:
+	$(Q)+$(call inner,do-uninstall,plain)
+
+clean:
+	$(Q)rm -rf build
+
+endif

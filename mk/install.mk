@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installing the program, the embeddable library and the scenarios.
+#
+# Headers include each other as "engine/x.h", so they keep their folders below
+# include/msgrlab and msgrlab.pc points the compiler there.
+
+D := $(DESTDIR)$(PREFIX)
+HEADERS := $(foreach f,$(EMBED),$(wildcard $(f)/*.h))
+SCRIPTS := $(patsubst scenarios/%,%,$(sort $(shell find scenarios -name '*.lua' 2>/dev/null)))
+
+.PHONY: do-install do-uninstall
+do-install: program
+	$(Q)install -d $(D)/bin $(D)/lib/pkgconfig
+	$(Q)install -m 755 $(B)/msgrlab $(D)/bin/msgrlab
+	$(Q)install -m 644 $(B)/libmsgrlab.a $(D)/lib/libmsgrlab.a
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' msgrlab.pc.in \
+		> $(D)/lib/pkgconfig/msgrlab.pc
+	$(Q)for h in $(HEADERS); do install -D -m 644 $$h $(D)/include/msgrlab/$$h || exit 1; done
+	$(Q)for s in $(SCRIPTS); do \
+		install -D -m 644 scenarios/$$s $(D)/share/msgrlab/scenarios/$$s || exit 1; done
+	@echo 'Installed msgrlab $(VERSION) below $(D)'
+
+do-uninstall:
+	$(Q)rm -f $(D)/bin/msgrlab $(D)/lib/libmsgrlab.a $(D)/lib/pkgconfig/msgrlab.pc
+	$(Q)rm -rf $(D)/include/msgrlab $(D)/share/msgrlab
+	@echo 'Removed msgrlab from $(D)'
