@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event_center.c: the loop. The order of a pass is the contract in event_center.h. */
+#include "engine/event_center.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "engine/limits.h"
+#include "engine/trace.h"
+#include "engine/util.h"
+
+static void drain_notify_pipe(void *arg, int fd, int mask);
+
+/* Statistics are read by other threads while the loop runs. Each has one writer at a time. */
+static void stat_add(uint64_t *stat, uint64_t n)
+{
+    __atomic_store_n(stat, __atomic_load_n(stat, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
+
+static uint64_t pack_fd(int fd, uint32_t generation)
+{
+    return (uint64_t)generation << 32 | (uint32_t)fd;
+}
+
+static int grow_files(struct event_center *c, int fd)
+{
+    uint32_t n = MAX(CENTER_INITIAL_FDS, c->n_files);
+    struct file_slot *files;
+
+    while (n <= (uint32_t)fd) {
+        n *= 2;
+    }
+    files = realloc(c->files, n * sizeof(*files));
+    if (files == NULL) {
+        return -ENOMEM;
+    }
+    memset(files + c->n_files, 0, (n - c->n_files) * sizeof(*files));
+    c->files = files;
+    c->n_files = n;
+    return 0;
+}
+
+/* ---- life ---- */
+
+int event_center_init(struct event_center *c, struct os *os, uint32_t id,
+                      enum event_driver_kind driver)
+{
+    int fds[2] = {-1, -1};
+    char name[40];
+    int err;
+
+    memset(c, 0, sizeof(*c));
+    c->os = os;
+    c->id = id;
+    c->notify_read_fd = c->notify_write_fd = -1;
+    list_init(&c->external);
+    err = event_driver_new(os, driver, &c->driver);
+    if (err < 0) {
+        goto fail;
+    }
+    err = os_pipe(os, fds);
+    if (err < 0) {
+        goto fail;
+    }
+    c->notify_read_fd = fds[0];
+    c->notify_write_fd = fds[1];
+    c->external_lock = os_mutex_new(os, "EventCenter::external_lock");
+    c->fired = calloc(CENTER_EVENTS_PER_WAIT, sizeof(*c->fired));
+    if (c->external_lock == NULL || c->fired == NULL || grow_files(c, 0) < 0) {
+        err = -ENOMEM;
+        goto fail;
+    }
+    snprintf(name, sizeof(name), "center-%u (%s)", id, event_driver_name(driver));
+    c->trace_id = trace_object(os, TRACE_OBJECT_CENTER, 0, name);
+    return 0;
+fail:
+    event_center_fini(c);
+    return err;
+}
+
+void event_center_fini(struct event_center *c)
+{
+    if (c->os == NULL) {
+        return;
+    }
+    CHECK(list_is_empty(&c->external));
+    CHECK(c->n_timers == 0);
+    if (c->driver != NULL) {
+        c->driver->ops->free(c->driver);
+    }
+    if (c->notify_read_fd >= 0) {
+        os_close(c->os, c->notify_read_fd);
+        os_close(c->os, c->notify_write_fd);
+    }
+    os_mutex_free(c->os, c->external_lock);
+    free(c->files);
+    free(c->fired);
+    free(c->heap);
+    memset(c, 0, sizeof(*c));
+}
+
+int event_center_set_owner(struct event_center *c)
+{
+    const struct file_callback drain = {.fn = drain_notify_pipe, .arg = c};
+
+    CHECK(atomic_load(&c->owner) == NULL);
+    atomic_store(&c->owner, os_thread_self(c->os));
+    return event_center_create_file_event(c, c->notify_read_fd, OS_READABLE, &drain);
+}
+
+bool event_center_in_thread(const struct event_center *c)
+{
+    return atomic_load_explicit(&c->owner, memory_order_relaxed) == os_thread_self(c->os);
+}
+
+/* ---- file events ---- */
+
+int event_center_create_file_event(struct event_center *c, int fd, int mask,
+                                   const struct file_callback *cb)
+{
+    struct file_slot *slot;
+    uint64_t cookie;
+    int err = 0;
+
+    CHECK(event_center_in_thread(c));
+    CHECK(fd >= 0);
+    CHECK((mask & ~(OS_READABLE | OS_WRITABLE)) == 0 && mask != 0);
+    if ((uint32_t)fd >= c->n_files && grow_files(c, fd) < 0) {
+        return -ENOMEM;
+    }
+    slot = &c->files[fd];
+    if (slot->mask == 0) {
+        cookie = pack_fd(fd, slot->generation + 1);
+        err = c->driver->ops->add(c->driver, fd, mask, cookie);
+    } else {
+        cookie = pack_fd(fd, slot->generation);
+        if ((slot->mask | mask) != slot->mask) {
+            err = c->driver->ops->mod(c->driver, fd, slot->mask | mask, cookie);
+        }
+    }
+    if (err < 0) {
+        return err;
+    }
+    slot->generation = (uint32_t)(cookie >> 32);
+    slot->mask |= mask;
+    if (mask & OS_READABLE) {
+        slot->read = *cb;
+    }
+    if (mask & OS_WRITABLE) {
+        slot->write = *cb;
+    }
+    TRACE(c->os, FILE_ADD, .obj = c->trace_id, .a0 = cookie, .val = slot->mask);
+    return 0;
+}
+
+void event_center_delete_file_event(struct event_center *c, int fd, int mask)
+{
+    struct file_slot *slot;
+
+    CHECK(event_center_in_thread(c));
+    if (fd < 0 || (uint32_t)fd >= c->n_files) {
+        return;
+    }
+    slot = &c->files[fd];
+    if ((slot->mask & mask) == 0) {
+        return;
+    }
+    slot->mask &= ~mask;
+    if (slot->mask == 0) {
+        c->driver->ops->del(c->driver, fd);
+    } else {
+        /* Cannot fail: the fd is watched, and a subset of what was accepted is asked for. */
+        CHECK(c->driver->ops->mod(c->driver, fd, slot->mask,
+                                  pack_fd(fd, slot->generation)) == 0);
+    }
+    if (mask & OS_READABLE) {
+        slot->read = (struct file_callback){0};
+    }
+    if (mask & OS_WRITABLE) {
+        slot->write = (struct file_callback){0};
+    }
+    TRACE(c->os, FILE_DEL, .obj = c->trace_id, .a0 = pack_fd(fd, slot->generation),
+          .val = slot->mask);
+}
+
+static void drain_notify_pipe(void *arg, int fd, int mask)
+{
+    struct event_center *c = arg;
+    uint64_t cause;
+    char buf[256];
+    int bytes = 0;
+    ssize_t n;
+
+    (void)mask;
+    while ((n = os_read(c->os, fd, buf, sizeof(buf))) > 0) {
+        bytes += (int)n;
+    }
+    if (TRACE_ON(c->os)) {
+        os_lock(c->os, c->external_lock);
+        cause = c->wake_cause;
+        os_unlock(c->os, c->external_lock);
+        TRACE(c->os, WAKE_DRAIN, .obj = c->trace_id, .val = bytes, .cause = cause);
+    }
+}
+
+/* Runs the callbacks of one fired fd. The slot is looked at anew before each: the callback
+ * before may have deleted, replaced or even closed and reused the fd. */
+static int run_file_event(struct event_center *c, const struct fired_event *fired)
+{
+    int fd = (int)(uint32_t)fired->cookie;
+    uint32_t generation = (uint32_t)(fired->cookie >> 32);
+    struct file_callback first = {0}, cb;
+    uint64_t event, before;
+    int ran = 0;
+
+    if (c->files[fd].generation != generation || c->files[fd].mask == 0) {
+        stat_add(&c->stats.stale, 1);
+        TRACE(c->os, FILE_STALE, .obj = c->trace_id, .a0 = fired->cookie,
+              .a1 = pack_fd(fd, c->files[fd].generation));
+        return 0;
+    }
+    if ((c->files[fd].mask & fired->mask) == 0) {
+        TRACE(c->os, FILE_SKIP, .obj = c->trace_id, .a0 = fired->cookie, .val = fired->mask);
+        return 0;
+    }
+    event = TRACE(c->os, FILE_EVENT, .obj = c->trace_id, .a0 = fired->cookie,
+                  .val = fired->mask & c->files[fd].mask, .a1 = c->cycle);
+    before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
+    if (fired->mask & c->files[fd].mask & OS_READABLE) {
+        first = c->files[fd].read;
+        first.fn(first.arg, fd, fired->mask);
+        ran++;
+    }
+    if (c->files[fd].generation == generation &&
+        (fired->mask & c->files[fd].mask & OS_WRITABLE)) {
+        cb = c->files[fd].write;
+        if (cb.fn != first.fn || cb.arg != first.arg) {
+            cb.fn(cb.arg, fd, fired->mask);
+            ran++;
+        }
+    }
+    if (TRACE_ON(c->os)) {
+        trace_enter(c->os, before);
+    }
+    stat_add(&c->stats.file_events, (uint64_t)ran);
+    return ran;
+}
+
+/* ---- time events: a binary heap by (deadline, id) ---- */
+
+static bool time_less(const struct time_event *a, const struct time_event *b)
+{
+    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns
+                                            : a->id < b->id;
+}
+
+static void heap_place(struct event_center *c, struct time_event *t, uint32_t slot)
+{
+    c->heap[slot] = t;
+    t->heap_slot = slot;
+}
+
+static void heap_sift_up(struct event_center *c, struct time_event *t, uint32_t slot)
+{
+    while (slot > 0 && time_less(t, c->heap[(slot - 1) / 2])) {
+        heap_place(c, c->heap[(slot - 1) / 2], slot);
+        slot = (slot - 1) / 2;
+    }
+    heap_place(c, t, slot);
+}
+
+static void heap_sift_down(struct event_center *c, struct time_event *t, uint32_t slot)
+{
+    uint32_t child;
+
+    while ((child = slot * 2 + 1) < c->n_timers) {
+        if (child + 1 < c->n_timers && time_less(c->heap[child + 1], c->heap[child])) {
+            child++;
+        }
+        if (!time_less(c->heap[child], t)) {
+            break;
+        }
+        heap_place(c, c->heap[child], slot);
+        slot = child;
+    }
+    heap_place(c, t, slot);
+}
+
+static void heap_remove(struct event_center *c, struct time_event *t)
+{
+    uint32_t slot = t->heap_slot;
+    struct time_event *last = c->heap[--c->n_timers];
+
+    CHECK(slot <= c->n_timers && (slot == c->n_timers || c->heap[slot] == t));
+    if (last != t) {
+        heap_sift_down(c, last, slot);
+        heap_sift_up(c, last, last->heap_slot);
+    }
+    t->id = 0;
+}
+
+void time_event_init(struct time_event *t, void (*fn)(void *arg, uint64_t id), void *arg)
+{
+    *t = (struct time_event){.fn = fn, .arg = arg};
+}
+
+int event_center_create_time_event(struct event_center *c, struct time_event *t,
+                                   uint64_t delay_ns)
+{
+    CHECK(event_center_in_thread(c));
+    CHECK(t->fn != NULL);
+    if (time_event_is_armed(t)) {
+        event_center_delete_time_event(c, t);
+    }
+    if (c->n_timers == c->cap_timers) {
+        uint32_t cap = MAX(16u, c->cap_timers * 2);
+        struct time_event **heap = realloc(c->heap, cap * sizeof(struct time_event *));
+
+        if (heap == NULL) {
+            return -ENOMEM;
+        }
+        c->heap = heap;
+        c->cap_timers = cap;
+    }
+    t->deadline_ns = os_monotonic_ns(c->os) + delay_ns;
+    t->id = ++c->next_timer_id;
+    heap_sift_up(c, t, c->n_timers++);
+    TRACE(c->os, TIME_ADD, .obj = c->trace_id, .a0 = t->id, .a1 = delay_ns);
+    return 0;
+}
+
+void event_center_delete_time_event(struct event_center *c, struct time_event *t)
+{
+    CHECK(event_center_in_thread(c));
+    if (time_event_is_armed(t)) {
+        TRACE(c->os, TIME_DEL, .obj = c->trace_id, .a0 = t->id);
+        heap_remove(c, t);
+    }
+}
+
+/* Runs the timers that were armed before this pass and are due. One that arms itself again
+ * waits for the next pass, whatever its delay. */
+static int run_time_events(struct event_center *c)
+{
+    uint64_t newest = c->next_timer_id, now;
+    int ran = 0;
+
+    if (c->n_timers == 0) {
+        return 0;
+    }
+    now = os_monotonic_ns(c->os);
+    while (c->n_timers > 0 && c->heap[0]->deadline_ns <= now && c->heap[0]->id <= newest) {
+        struct time_event *t = c->heap[0];
+        uint64_t id = t->id, late = now - t->deadline_ns, event, before;
+
+        heap_remove(c, t);
+        event = TRACE(c->os, TIME_EVENT, .obj = c->trace_id, .a0 = id, .a1 = late);
+        before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
+        t->fn(t->arg, id);
+        if (TRACE_ON(c->os)) {
+            trace_enter(c->os, before);
+        }
+        ran++;
+    }
+    stat_add(&c->stats.time_events, (uint64_t)ran);
+    return ran;
+}
+
+/* ---- external events ---- */
+
+void external_event_init(struct external_event *ev, const char *name, void (*fn)(void *arg),
+                         void *arg)
+{
+    *ev = (struct external_event){.fn = fn, .arg = arg, .name = name};
+    list_init(&ev->node);
+}
+
+/* Counts and records a wake-up that is about to be written. Under the lock. */
+static void note_wakeup(struct event_center *c)
+{
+    stat_add(&c->stats.wakeups, 1);
+    c->wake_cause = TRACE(c->os, WAKEUP, .obj = c->trace_id, .a0 = c->stats.wakeups);
+}
+
+static void write_wakeup(struct event_center *c)
+{
+    ssize_t n = os_write(c->os, c->notify_write_fd, "w", 1);
+
+    /* EAGAIN: the pipe is full of wake-ups nobody has read yet; one more adds nothing. */
+    CHECK(n == 1 || n == -EAGAIN);
+}
+
+void event_center_wakeup(struct event_center *c)
+{
+    os_lock(c->os, c->external_lock);
+    note_wakeup(c);
+    os_unlock(c->os, c->external_lock);
+    write_wakeup(c);
+}
+
+bool event_center_post(struct event_center *c, struct external_event *ev)
+{
+    bool wake, posted = false;
+
+    CHECK(ev->fn != NULL);
+    wake = !event_center_in_thread(c);
+    os_lock(c->os, c->external_lock);
+    if (TRACE_ON(c->os) && ev->name_id == 0) {
+        ev->name_id = trace_string(c->os, ev->name);
+    }
+    if (ev->queued) {
+        wake = false;
+        stat_add(&c->stats.merges, 1);
+        TRACE(c->os, EXT_MERGE, .obj = c->trace_id, .a1 = ev->name_id);
+    } else {
+        uint64_t n = atomic_fetch_add(&c->external_n, 1);
+
+        posted = ev->queued = true;
+        wake = wake && n == 0;
+        ev->ordinal = ++c->post_ordinal;
+        list_push_back(&c->external, &ev->node);
+        stat_add(&c->stats.posts, 1);
+        ev->cause = TRACE(c->os, EXT_POST, .obj = c->trace_id, .val = wake, .a0 = ev->ordinal,
+                          .a1 = ev->name_id, .aux = (uint32_t)(n + 1));
+        if (wake) {
+            note_wakeup(c);
+        }
+    }
+    os_unlock(c->os, c->external_lock);
+    if (wake) {
+        write_wakeup(c);
+    }
+    return posted;
+}
+
+bool event_center_cancel(struct event_center *c, struct external_event *ev)
+{
+    bool was_queued;
+
+    CHECK(event_center_in_thread(c));
+    os_lock(c->os, c->external_lock);
+    was_queued = ev->queued;
+    if (was_queued) {
+        list_unlink(&ev->node);
+        ev->queued = false;
+        if (ev->ordinal > c->batch_ordinal) {
+            atomic_fetch_sub(&c->external_n, 1);
+        }
+    }
+    os_unlock(c->os, c->external_lock);
+    return was_queued;
+}
+
+/* Takes the next event of the batch out, so that posting it again queues it again. */
+static struct external_event *next_external(struct event_center *c, struct list *batch)
+{
+    struct external_event *ev = NULL;
+    struct list *node;
+
+    os_lock(c->os, c->external_lock);
+    node = list_pop_front(batch);
+    if (node != NULL) {
+        ev = container_of(node, struct external_event, node);
+        ev->queued = false;
+    }
+    os_unlock(c->os, c->external_lock);
+    return ev;
+}
+
+static int run_external_events(struct event_center *c)
+{
+    struct external_event *ev;
+    struct list batch;
+    int ran = 0;
+
+    if (atomic_load(&c->external_n) == 0) {
+        return 0;
+    }
+    list_init(&batch);
+    os_lock(c->os, c->external_lock);
+    list_splice_back(&batch, &c->external);
+    c->batch_ordinal = c->post_ordinal;
+    atomic_store(&c->external_n, 0);
+    os_unlock(c->os, c->external_lock);
+    while ((ev = next_external(c, &batch)) != NULL) {
+        uint64_t event, before;
+
+        event = TRACE(c->os, EXT_RUN, .obj = c->trace_id, .a0 = ev->ordinal,
+                      .a1 = ev->name_id, .cause = ev->cause);
+        before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
+        ev->fn(ev->arg); /* may free ev */
+        if (TRACE_ON(c->os)) {
+            trace_enter(c->os, before);
+        }
+        ran++;
+    }
+    stat_add(&c->stats.external_events, (uint64_t)ran);
+    return ran;
+}
+
+struct submission {
+    struct external_event ev;
+    struct os *os;
+    struct os_mutex *lock;
+    struct os_cond *cond;
+    void (*fn)(void *arg);
+    void *arg;
+    bool done; /* under lock */
+};
+
+static void run_submission(void *arg)
+{
+    struct submission *s = arg;
+
+    s->fn(s->arg);
+    os_lock(s->os, s->lock);
+    s->done = true;
+    os_cond_signal(s->os, s->cond);
+    os_unlock(s->os, s->lock);
+}
+
+void event_center_submit(struct event_center *c, void (*fn)(void *arg), void *arg)
+{
+    struct submission s = {.os = c->os, .fn = fn, .arg = arg};
+
+    if (event_center_in_thread(c)) {
+        fn(arg);
+        return;
+    }
+    s.lock = os_mutex_new(c->os, "EventCenter::submit");
+    s.cond = os_cond_new(c->os, "EventCenter::submit");
+    CHECK(s.lock != NULL && s.cond != NULL);
+    external_event_init(&s.ev, "submit", run_submission, &s);
+    event_center_post(c, &s.ev);
+    os_lock(c->os, s.lock);
+    while (!s.done) {
+        os_cond_wait(c->os, s.cond, s.lock, -1);
+    }
+    os_unlock(c->os, s.lock);
+    os_cond_free(c->os, s.cond);
+    os_mutex_free(c->os, s.lock);
+}
+
+/* ---- the loop ---- */
+
+static int64_t wait_time(struct event_center *c, int64_t timeout_ns)
+{
+    int64_t wait = timeout_ns < 0 ? (int64_t)CENTER_WAIT_MAX_NS : timeout_ns;
+
+    if (atomic_load(&c->external_n) > 0) {
+        return 0;
+    }
+    if (c->n_timers > 0) {
+        uint64_t now = os_monotonic_ns(c->os), first = c->heap[0]->deadline_ns;
+
+        wait = first <= now ? 0 : MIN(wait, (int64_t)(first - now));
+    }
+    return MIN(wait, (int64_t)CENTER_WAIT_MAX_NS);
+}
+
+void event_center_stats(const struct event_center *c, struct event_center_stats *ret)
+{
+#define COPY(field) ret->field = __atomic_load_n(&c->stats.field, __ATOMIC_RELAXED)
+    COPY(cycles);
+    COPY(waits_empty);
+    COPY(file_events);
+    COPY(time_events);
+    COPY(external_events);
+    COPY(posts);
+    COPY(merges);
+    COPY(wakeups);
+    COPY(stale);
+#undef COPY
+}
+
+int event_center_process(struct event_center *c, int64_t timeout_ns)
+{
+    int64_t wait = wait_time(c, timeout_ns);
+    uint64_t slept = 0, entered;
+    int fired, ran = 0;
+
+    CHECK(event_center_in_thread(c));
+    c->cycle++;
+    stat_add(&c->stats.cycles, 1);
+    if (TRACE_ON(c->os)) {
+        entered = os_monotonic_ns(c->os);
+        trace_enter(c->os, 0);
+        TRACE(c->os, WAIT_ENTER, .obj = c->trace_id, .a0 = (uint64_t)wait, .a1 = c->cycle);
+        fired = c->driver->ops->wait(c->driver, c->fired, CENTER_EVENTS_PER_WAIT, wait);
+        slept = os_monotonic_ns(c->os) - entered;
+        TRACE(c->os, WAIT_EXIT, .obj = c->trace_id, .val = fired, .a0 = slept,
+              .a1 = c->cycle);
+    } else {
+        fired = c->driver->ops->wait(c->driver, c->fired, CENTER_EVENTS_PER_WAIT, wait);
+    }
+    CHECK(fired >= 0);
+    for (int i = 0; i < fired; i++) {
+        ran += run_file_event(c, &c->fired[i]);
+    }
+    ran += run_time_events(c);
+    ran += run_external_events(c);
+    if (ran == 0 && wait > 0) {
+        stat_add(&c->stats.waits_empty, 1);
+    }
+    return ran;
+}

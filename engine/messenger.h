@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * messenger.h: the public face of the engine (Ceph: Messenger, AsyncMessenger, Connection,
+ * Dispatcher).
+ *
+ * A messenger belongs to one node (struct os), owns its workers, its dispatch queue and every
+ * connection, and borrows a network stack. Life: new, policies and dispatchers, bind (if it
+ * serves), start, use, shutdown, free. Unless a call says otherwise any thread may make it,
+ * except from inside a dispatcher callback where that is said.
+ *
+ * Callbacks come from two threads: fast_dispatch from the connection's msgr-worker-N, all
+ * others from ms_dispatch. They never run inside a call the user makes, and none comes for a
+ * connection after its reset, or after mark_down returned (one that already runs may finish).
+ */
+#ifndef MSGRLAB_ENGINE_MESSENGER_H
+#define MSGRLAB_ENGINE_MESSENGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/entity_addr.h"
+#include "engine/event_driver.h"
+#include "engine/message.h"
+#include "engine/network_stack.h"
+#include "engine/policy.h"
+#include "engine/worker.h"
+
+struct connection;
+struct messenger;
+
+/* Zeroed fields mean the default of limits.h. */
+struct messenger_opts {
+    struct os *os;               /* borrowed; required */
+    struct network_stack *stack; /* borrowed, outlives the messenger; required */
+    enum entity_type entity_type; /* what we say we are; required */
+    const char *entity_id;        /* copied: "admin" of client.admin; "" if NULL */
+    int64_t entity_num;           /* our number (osd.N, mon rank); -1 = none known */
+    uint64_t nonce;               /* 32 bits used; 0 = random */
+    enum event_driver_kind driver;
+    uint32_t workers; /* 0 = 3 (ms_async_op_threads) */
+    bool msgr20;      /* announce 2.0 framing only (for peers and tests) */
+    struct socket_options socket;
+    uint64_t message_bytes_max, dispatch_bytes_max;
+    uint64_t out_queue_messages_max, out_queue_bytes_max;
+    uint32_t accepting_max;
+    uint64_t ready_timeout_ns, idle_timeout_ns, backoff_initial_ns, backoff_max_ns;
+    /* A monitor's role for clients: gives out global ids in AUTH_DONE, from this one on. */
+    uint64_t first_global_id;
+};
+
+/*
+ * Who receives. Several may be added; a message goes to the first that returns true from
+ * `dispatch` (or can_fast_dispatch). NULL slots get the default: not handled.
+ */
+struct dispatcher {
+    void *arg;
+    /* Asked on a worker thread; true: fast_dispatch gets the message there, before any other
+     * message of that connection is read. It must be quick and must not block. */
+    bool (*can_fast_dispatch)(void *arg, const struct message *msg);
+    /* Gets the reference. */
+    void (*fast_dispatch)(void *arg, struct message *msg);
+    /* On ms_dispatch. True: the callback has taken over the reference. */
+    bool (*dispatch)(void *arg, struct message *msg);
+    /* A session we dialled, or accepted, is ready. `conn` is borrowed in all of these. */
+    void (*on_connect)(void *arg, struct connection *conn);
+    void (*on_accept)(void *arg, struct connection *conn);
+    /* The session is over: what was not delivered is lost. True: no one else is told. */
+    bool (*on_reset)(void *arg, struct connection *conn);
+    /* The peer lost its side of a lossless session. */
+    void (*on_remote_reset)(void *arg, struct connection *conn);
+    /* Nobody listens at the address; we keep trying. True: no one else is told. */
+    bool (*on_refused)(void *arg, struct connection *conn);
+};
+
+/* 0 or a negative errno; then nothing is left over. */
+int messenger_new(const struct messenger_opts *opts, struct messenger **ret);
+/* Policies: before start. Rows of policy.h by value; throttlers in it are ignored, see below.
+ * peer_type 0 sets the default. */
+void messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy);
+/* Limits shared by all connections to peers of that type (0 = default row); 0 = none.
+ * Before start. */
+int messenger_set_throttlers(struct messenger *m, int peer_type, uint64_t messages,
+                             uint64_t bytes);
+/* Copied; at most 8. Before start. */
+void messenger_add_dispatcher(struct messenger *m, const struct dispatcher *dispatcher);
+/* Listens on each address (type v2; port 0 = any free one). Before start or after. 0, or the
+ * error of the first address that failed (then none is bound). */
+int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs);
+/* Starts workers and ms_dispatch. */
+int messenger_start(struct messenger *m);
+/* Closes the listeners, takes other ports (none of the old) and a new nonce, and listens
+ * again; connections are marked down. */
+int messenger_rebind(struct messenger *m);
+/* The addresses we announce: what is bound, or what we learned from a peer. */
+void messenger_addrs(struct messenger *m, struct entity_addrvec *ret);
+struct os *messenger_os(struct messenger *m);
+struct worker_pool *messenger_workers(struct messenger *m);
+
+/* The connection to that peer: the registered one, or a new one that starts to dial. Our own
+ * address gives the loopback connection. One reference. -EINVAL: no address we can dial;
+ * -ESHUTDOWN; -ENOMEM. */
+int messenger_connect_to(struct messenger *m, int peer_type,
+                         const struct entity_addrvec *addrs, struct connection **ret);
+/* Always a new connection, found by nobody else (Ceph: anonymous). */
+int messenger_connect_anon(struct messenger *m, int peer_type,
+                           const struct entity_addrvec *addrs, struct connection **ret);
+/* S1, S2, S3. Takes over the message's reference on success. -EAGAIN: out_q is full, the
+ * caller keeps the message and may try again; -ENOTCONN: the session is over. */
+int messenger_send(struct connection *conn, struct message *msg);
+/* The same by address: S2 looks the connection up or creates it. */
+int messenger_send_to(struct messenger *m, struct message *msg, int peer_type,
+                      const struct entity_addrvec *addrs);
+/* Ends the connection without a reset callback; queued messages are dropped. Idempotent. */
+void messenger_mark_down(struct connection *conn);
+void messenger_mark_down_addrs(struct messenger *m, const struct entity_addrvec *addrs);
+void messenger_mark_down_all(struct messenger *m);
+/* Messages accepted so far have been handed to the stacks when this returns true; false after
+ * timeout_ns. Not from a callback. */
+bool messenger_drain(struct messenger *m, uint64_t timeout_ns);
+/* Stops listening, marks everything down, ends all threads. Not from a callback. Twice is
+ * fine. Afterwards nothing calls back. */
+void messenger_shutdown(struct messenger *m);
+/* After shutdown, or for a messenger that was never started. Every connection reference the
+ * user holds must be gone (CHECKed). NULL is fine. */
+void messenger_free(struct messenger *m);
+
+/* What is live right now; for leak checks and summaries. */
+struct messenger_stats {
+    uint32_t connections, accepting; /* registered or anonymous; in handshake */
+    uint64_t messages_sent, messages_received; /* of all workers */
+    uint64_t dispatch_depth, dispatch_bytes;
+    struct event_center_stats center; /* summed over workers; exact after shutdown */
+};
+void messenger_stats(struct messenger *m, struct messenger_stats *ret);
+
+/* ---- connections ---- */
+
+struct connection *conn_ref(struct connection *conn);
+void conn_unref(struct connection *conn); /* NULL is fine */
+uint64_t conn_id(const struct connection *conn); /* unique in its messenger, 1.. */
+uint32_t conn_trace_id(const struct connection *conn);
+struct messenger *conn_messenger(struct connection *conn);
+/* The session is ready (and not lost). */
+bool conn_is_connected(struct connection *conn);
+bool conn_is_loopback(const struct connection *conn);
+bool conn_is_closed(struct connection *conn);
+/* Of the peer. Type and addresses of an accepted one are known from on_accept on. */
+int conn_peer_type(struct connection *conn);
+void conn_peer_addrs(struct connection *conn, struct entity_addrvec *ret);
+int64_t conn_peer_num(struct connection *conn);
+uint64_t conn_peer_features(struct connection *conn);
+uint64_t conn_global_id(struct connection *conn); /* from AUTH_DONE */
+/* Sends KEEPALIVE2 now (from any state in which a session is ready). */
+void conn_send_keepalive(struct connection *conn);
+/* Wall clock stamp of our last KEEPALIVE2 that came back, and round trips so far. */
+uint64_t conn_last_keepalive_ack_ns(struct connection *conn);
+uint64_t conn_keepalive_acks(struct connection *conn);
+/* Why the last transport or session was lost: a static string, "" if none was. */
+const char *conn_why(struct connection *conn);
+/* The user's own pointer. Set it in on_accept/on_connect or right after connect_to. */
+void conn_set_private(struct connection *conn, void *ptr);
+void *conn_private(struct connection *conn);
+
+#endif

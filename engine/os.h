@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * os.h: the operating system, as the engine sees it.
+ *
+ * One struct os belongs to one node (one messenger process of the story being told). Two
+ * implementations exist by design: os_linux.c, and the virtual one in sim/. Everything that
+ * can decide behaviour comes from here: time, randomness, threads, locks, readiness,
+ * sockets. Nothing the engine calls may block outside these slots.
+ *
+ * Conventions of every slot:
+ *  - the result is >= 0 on success and a negative errno on failure; outputs are written only
+ *    on success;
+ *  - EINTR never comes out: the implementation retries or reports "nothing yet";
+ *  - no slot calls back into the engine, except thread_start, whose `fn` runs on the new thread;
+ *  - times are integer nanoseconds; a timeout < 0 means "for ever".
+ * Any thread may call any slot unless it says otherwise. Call the inline wrappers at the end,
+ * not the tables.
+ */
+#ifndef MSGRLAB_ENGINE_OS_H
+#define MSGRLAB_ENGINE_OS_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct os;
+struct os_mutex; /* opaque; owned by whoever called mutex_new */
+struct os_cond;  /* opaque; owned by whoever called cond_new */
+struct trace;
+struct trace_ring;
+
+/* What hangs off a thread instead of thread-local storage. */
+struct os_thread {
+    struct os *os;           /* borrowed: the node the thread belongs to */
+    char name[16];           /* "msgr-worker-0" */
+    struct trace_ring *ring; /* owned by os->trace; NULL until the first record */
+};
+
+typedef void (*os_thread_fn)(void *arg);
+
+/* Clock, randomness, threads and locks. */
+struct os_ops {
+    /* Monotonic clock. Never goes back; equal readings are legal. */
+    uint64_t (*monotonic_ns)(struct os *os);
+    /* Wall clock, ns since 1970. May step. Only for KEEPALIVE2 time stamps and file names. */
+    uint64_t (*realtime_ns)(struct os *os);
+    /* 64 random bits for nonces, cookies and jitter. Not for keys. */
+    uint64_t (*random64)(struct os *os);
+
+    /* Starts `fn(arg)` on a new thread. `name` is copied (15 bytes). On success *ret is
+     * valid until thread_join. -EAGAIN, -ENOMEM. */
+    int (*thread_start)(struct os *os, const char *name, os_thread_fn fn, void *arg,
+                        struct os_thread **ret);
+    /* Blocks until the thread ended, then frees it. Not from the thread itself. */
+    void (*thread_join)(struct os_thread *thread);
+    /* The calling thread's handle. A thread that os did not start is adopted at its first
+     * call and named "app-N"; its handle lives as long as the os. Never NULL. */
+    struct os_thread *(*thread_self)(struct os *os);
+    /* Blocks the calling thread. Not for engine threads: they wait in their center. */
+    void (*sleep_ns)(struct os *os, uint64_t ns);
+
+    /* A mutex, not recursive. `name` is borrowed and must be static: it appears in deadlock
+     * reports and defines the lock class of the lock-order checker. NULL if no memory. */
+    struct os_mutex *(*mutex_new)(struct os *os, const char *name);
+    void (*mutex_free)(struct os_mutex *mutex); /* unlocked, no waiter; NULL is fine */
+    void (*mutex_lock)(struct os_mutex *mutex); /* may block */
+    void (*mutex_unlock)(struct os_mutex *mutex); /* by the thread that locked it */
+    struct os_cond *(*cond_new)(struct os *os, const char *name);
+    void (*cond_free)(struct os_cond *cond); /* no waiter; NULL is fine */
+    /* Releases the mutex, waits, takes it again. Spurious returns are legal.
+     * 0, or -ETIMEDOUT when `timeout_ns` (>= 0) passed. */
+    int (*cond_wait)(struct os_cond *cond, struct os_mutex *mutex, int64_t timeout_ns);
+    void (*cond_signal)(struct os_cond *cond);
+    void (*cond_broadcast)(struct os_cond *cond);
+};
+
+/* Readiness masks: the poll(2) bits that matter, so that no driver translates twice. */
+enum {
+    OS_READABLE = 1,
+    OS_WRITABLE = 2,
+    OS_EDGE = 4, /* epoll only: report changes, not levels */
+};
+
+struct os_epoll_event {
+    uint64_t cookie; /* what the owner registered */
+    int mask;        /* OS_READABLE | OS_WRITABLE; error and hang-up set both */
+};
+
+enum os_epoll_op { OS_EPOLL_ADD, OS_EPOLL_MOD, OS_EPOLL_DEL };
+
+enum os_sockopt {
+    OS_SO_NODELAY,   /* bool */
+    OS_SO_REUSEADDR, /* bool */
+    OS_SO_RCVBUF,    /* bytes */
+    OS_SO_SNDBUF,    /* bytes */
+    OS_SO_V6ONLY,    /* bool */
+    OS_SO_LINGER0,   /* bool: close sends RST */
+};
+
+/* Descriptors, readiness and sockets. Every descriptor made here is close-on-exec and
+ * non-blocking, is owned by the caller, and is closed with `close`, once. */
+struct os_io_ops {
+    int (*epoll_create)(struct os *os); /* fd; -EMFILE, -ENFILE, -ENOMEM */
+    /* ADD, MOD: remember (mask, cookie) for fd. DEL: forget it. -ENOENT, -EEXIST, -ENOSPC. */
+    int (*epoll_ctl)(struct os *os, int epfd, enum os_epoll_op op, int fd, int mask,
+                     uint64_t cookie);
+    /* Blocks up to timeout_ns; fills at most n events; returns how many (0: time out). A
+     * positive timeout is never cut to a shorter one. */
+    int (*epoll_wait)(struct os *os, int epfd, struct os_epoll_event *events, int n,
+                      int64_t timeout_ns);
+    int (*poll)(struct os *os, struct pollfd *fds, int n, int64_t timeout_ns);
+    int (*select)(struct os *os, int nfds, fd_set *readable, fd_set *writable,
+                  int64_t timeout_ns);
+
+    int (*pipe)(struct os *os, int ret_fds[2]); /* [0] reads, [1] writes */
+    /* Bytes moved, 0 = end of file, -EAGAIN = nothing now. Never blocks. */
+    ssize_t (*read)(struct os *os, int fd, void *buf, size_t len);
+    ssize_t (*write)(struct os *os, int fd, const void *buf, size_t len);
+    void (*close)(struct os *os, int fd); /* the number may be reused at once */
+
+    int (*socket)(struct os *os, int family); /* a stream socket: fd */
+    int (*set_option)(struct os *os, int fd, enum os_sockopt option, int value);
+    int (*bind)(struct os *os, int fd, const struct sockaddr *addr, socklen_t len);
+    int (*listen)(struct os *os, int fd, int backlog);
+    /* A connected fd; *ret_peer is filled. -EAGAIN: nobody waits. */
+    int (*accept)(struct os *os, int fd, struct sockaddr_storage *ret_peer);
+    /* 0 connected, -EINPROGRESS: wait for writable, then ask `connect_result`. */
+    int (*connect)(struct os *os, int fd, const struct sockaddr *addr, socklen_t len);
+    /* 1 connected, 0 in progress, < 0 why it failed (consumes SO_ERROR). */
+    int (*connect_result)(struct os *os, int fd);
+    /* Bytes, 0 = the peer sent FIN, -EAGAIN, -ECONNRESET, ... */
+    ssize_t (*recv)(struct os *os, int fd, void *buf, size_t len);
+    /* Bytes taken (maybe fewer than offered), -EAGAIN, -EPIPE (no SIGPIPE), -ECONNRESET.
+     * n <= OS_IOV_MAX. `more`: the caller will send again at once. */
+    ssize_t (*send)(struct os *os, int fd, const struct iovec *iov, int n, bool more);
+    int (*shutdown)(struct os *os, int fd, int how); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
+    int (*local_addr)(struct os *os, int fd, struct sockaddr_storage *ret_addr);
+    int (*peer_addr)(struct os *os, int fd, struct sockaddr_storage *ret_addr);
+};
+
+#define OS_IOV_MAX 1024
+
+/* The base of both implementations: embed it first. */
+struct os {
+    const struct os_ops *ops;
+    const struct os_io_ops *io;
+    struct trace *trace; /* borrowed; NULL: the recorder is off */
+    uint8_t node;        /* number of this node in traces, 1.. */
+    char name[32];       /* of the node */
+};
+
+static inline uint64_t os_monotonic_ns(struct os *os)
+{
+    return os->ops->monotonic_ns(os);
+}
+static inline uint64_t os_realtime_ns(struct os *os)
+{
+    return os->ops->realtime_ns(os);
+}
+static inline uint64_t os_random64(struct os *os)
+{
+    return os->ops->random64(os);
+}
+static inline int os_thread_start(struct os *os, const char *name, os_thread_fn fn,
+                                  void *arg, struct os_thread **ret)
+{
+    return os->ops->thread_start(os, name, fn, arg, ret);
+}
+static inline void os_thread_join(struct os_thread *thread)
+{
+    thread->os->ops->thread_join(thread);
+}
+static inline struct os_thread *os_thread_self(struct os *os)
+{
+    return os->ops->thread_self(os);
+}
+static inline void os_sleep_ns(struct os *os, uint64_t ns)
+{
+    os->ops->sleep_ns(os, ns);
+}
+static inline struct os_mutex *os_mutex_new(struct os *os, const char *name)
+{
+    return os->ops->mutex_new(os, name);
+}
+static inline void os_mutex_free(struct os *os, struct os_mutex *mutex)
+{
+    os->ops->mutex_free(mutex);
+}
+static inline void os_lock(struct os *os, struct os_mutex *mutex)
+{
+    os->ops->mutex_lock(mutex);
+}
+static inline void os_unlock(struct os *os, struct os_mutex *mutex)
+{
+    os->ops->mutex_unlock(mutex);
+}
+static inline struct os_cond *os_cond_new(struct os *os, const char *name)
+{
+    return os->ops->cond_new(os, name);
+}
+static inline void os_cond_free(struct os *os, struct os_cond *cond)
+{
+    os->ops->cond_free(cond);
+}
+static inline int os_cond_wait(struct os *os, struct os_cond *cond, struct os_mutex *mutex,
+                               int64_t timeout_ns)
+{
+    return os->ops->cond_wait(cond, mutex, timeout_ns);
+}
+static inline void os_cond_signal(struct os *os, struct os_cond *cond)
+{
+    os->ops->cond_signal(cond);
+}
+static inline void os_cond_broadcast(struct os *os, struct os_cond *cond)
+{
+    os->ops->cond_broadcast(cond);
+}
+
+static inline int os_epoll_create(struct os *os)
+{
+    return os->io->epoll_create(os);
+}
+static inline int os_epoll_ctl(struct os *os, int epfd, enum os_epoll_op op, int fd,
+                               int mask, uint64_t cookie)
+{
+    return os->io->epoll_ctl(os, epfd, op, fd, mask, cookie);
+}
+static inline int os_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events,
+                                int n, int64_t timeout_ns)
+{
+    return os->io->epoll_wait(os, epfd, events, n, timeout_ns);
+}
+static inline int os_poll(struct os *os, struct pollfd *fds, int n, int64_t timeout_ns)
+{
+    return os->io->poll(os, fds, n, timeout_ns);
+}
+static inline int os_select(struct os *os, int nfds, fd_set *readable, fd_set *writable,
+                            int64_t timeout_ns)
+{
+    return os->io->select(os, nfds, readable, writable, timeout_ns);
+}
+static inline int os_pipe(struct os *os, int ret_fds[2])
+{
+    return os->io->pipe(os, ret_fds);
+}
+static inline ssize_t os_read(struct os *os, int fd, void *buf, size_t len)
+{
+    return os->io->read(os, fd, buf, len);
+}
+static inline ssize_t os_write(struct os *os, int fd, const void *buf, size_t len)
+{
+    return os->io->write(os, fd, buf, len);
+}
+static inline void os_close(struct os *os, int fd)
+{
+    os->io->close(os, fd);
+}
+static inline int os_socket(struct os *os, int family)
+{
+    return os->io->socket(os, family);
+}
+static inline int os_set_option(struct os *os, int fd, enum os_sockopt option, int value)
+{
+    return os->io->set_option(os, fd, option, value);
+}
+static inline int os_bind(struct os *os, int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return os->io->bind(os, fd, addr, len);
+}
+static inline int os_listen(struct os *os, int fd, int backlog)
+{
+    return os->io->listen(os, fd, backlog);
+}
+static inline int os_accept(struct os *os, int fd, struct sockaddr_storage *ret_peer)
+{
+    return os->io->accept(os, fd, ret_peer);
+}
+static inline int os_connect(struct os *os, int fd, const struct sockaddr *addr,
+                             socklen_t len)
+{
+    return os->io->connect(os, fd, addr, len);
+}
+static inline int os_connect_result(struct os *os, int fd)
+{
+    return os->io->connect_result(os, fd);
+}
+static inline ssize_t os_recv(struct os *os, int fd, void *buf, size_t len)
+{
+    return os->io->recv(os, fd, buf, len);
+}
+static inline ssize_t os_send(struct os *os, int fd, const struct iovec *iov, int n,
+                              bool more)
+{
+    return os->io->send(os, fd, iov, n, more);
+}
+static inline int os_shutdown(struct os *os, int fd, int how)
+{
+    return os->io->shutdown(os, fd, how);
+}
+static inline int os_local_addr(struct os *os, int fd, struct sockaddr_storage *ret_addr)
+{
+    return os->io->local_addr(os, fd, ret_addr);
+}
+static inline int os_peer_addr(struct os *os, int fd, struct sockaddr_storage *ret_addr)
+{
+    return os->io->peer_addr(os, fd, ret_addr);
+}
+
+/* The real world. Adopts the calling thread. NULL if no memory. `name` is copied. */
+struct os *os_linux_new(uint8_t node, const char *name);
+/* Every thread started was joined, every mutex and condition freed. NULL is fine. */
+void os_linux_free(struct os *os);
+
+#endif

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trace.c: the recorder.
+ *
+ * The file is mapped once, as long as it may ever become; what is behind its end is only
+ * address space. It grows by posix_fallocate, so a full disk is an error code here and
+ * never a SIGBUS at a store. Space is handed out in blocks:
+ *
+ *   struct trace ----> map: | header | a.worker-0 | names | a.worker-1 | a.worker-0 | ...
+ *        |                               ^                                  ^
+ *        '--> rings (one per thread) ----'--- block being filled -----------'
+ *
+ * A thread fills its own block without a lock. Taking a block and appending a name happen
+ * under one spin flag, which is held for no call into the os table, since in the simulator
+ * those may switch threads.
+ *
+ * Lost records never fail the caller. They are counted in the file header (all of them) and
+ * in `lost_before` of the thread's next block. In a ring, overwritten records are lost
+ * ones.
+ *
+ * An os records into one trace only: its threads keep their ring until trace_close.
+ */
+#include "engine/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/crc32c.h"
+#include "engine/util.h"
+
+#ifndef MSGRLAB_VERSION
+#define MSGRLAB_VERSION "unknown"
+#endif
+
+#define GROW_BYTES           (4ULL << 20)
+#define STREAM_BYTES_DEFAULT (4ULL << 30)
+#define RING_BYTES_DEFAULT   (64ULL << 20)
+#define BLOCK_ROOM           (TRACE_BLOCK_BYTES - sizeof(struct trace_block_header))
+#define NAME_TEXT_MAX        200
+#define THREADS_MAX          255 /* per node; also the highest number of a node */
+/* In a ring, this part of the file is kept for names and for threads that start late. */
+#define RING_RESERVE(bytes) ((bytes) / 8)
+/* After the disk refused, ask it again only once per so many lost records. */
+#define RETRY_RECORDS 4096
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little-endian");
+_Static_assert((TRACE_BLOCK_BYTES & (TRACE_BLOCK_BYTES - 1)) == 0, "blocks align");
+
+/* What one thread records into. Only that thread touches it until trace_close. */
+struct trace_ring {
+    struct trace_ring *next;          /* owned by the trace */
+    struct trace_block_header *block; /* in the map; NULL: none yet */
+    uint64_t seq;                     /* of the next record; counts from 1 */
+    uint64_t lost;                    /* records of this thread */
+    uint64_t context;                 /* default cause */
+    uint32_t used;                    /* bytes in block */
+    uint8_t node, thread;
+    char thread_name[16], node_name[16];
+};
+
+struct trace {
+    int fd;
+    uint8_t *map;       /* bytes_max of address space */
+    uint64_t bytes_max; /* whole blocks behind the header */
+    /* Ring mode: the blocks of a thread form a circle in the order they were filled; this
+     * is the number of the next, by number. NULL when streaming. Owned. */
+    uint32_t *circle;
+    atomic_flag busy;    /* guards what follows */
+    uint64_t bytes_file; /* backed by the disk */
+    uint64_t bytes_used; /* handed out */
+    uint64_t retry_lost; /* when to try growing again */
+    int error;           /* first refusal of the disk */
+    struct trace_ring *rings;
+    uint8_t threads[THREADS_MAX + 1]; /* given out, by node */
+    struct trace_block_header *names;
+    uint32_t strings, objects;       /* ids given out */
+    const struct trace_name **table; /* open addressing; entries point into the map */
+    uint32_t table_size;             /* a power of two, or 0 */
+};
+
+static struct trace_file_header *header_of(struct trace *trace)
+{
+    return (struct trace_file_header *)trace->map;
+}
+
+static void lose(struct trace *trace, uint64_t n)
+{
+    __atomic_fetch_add(&header_of(trace)->lost, n, __ATOMIC_RELAXED);
+}
+
+/* Spins shortly, then lets the holder run. In the simulator it is never held by another. */
+static void take_flag(struct trace *trace, struct os *os)
+{
+    int spins = 0;
+
+    while (atomic_flag_test_and_set_explicit(&trace->busy, memory_order_acquire)) {
+        if (++spins % 256 == 0) {
+            os_sleep_ns(os, 20 * NSEC_PER_USEC);
+        }
+    }
+}
+
+static void drop_flag(struct trace *trace)
+{
+    atomic_flag_clear_explicit(&trace->busy, memory_order_release);
+}
+
+/* What a name may look like in a file that other programs will print. */
+static size_t sanitise(char *to, const char *from, size_t max)
+{
+    size_t n = 0;
+
+    for (; n < max && from[n] != '\0'; n++) {
+        to[n] = from[n] >= ' ' && from[n] <= '~' ? from[n] : '?';
+    }
+    to[n] = '\0';
+    return n;
+}
+
+/* ---- opening and closing ---------------------------------------------------------- */
+
+/* FNV-1a over the names and formats of the list, so that a reader knows its own kind. */
+static uint64_t kinds_hash(void)
+{
+    static const char *const texts[] = {
+#define X(id, name, layer, step, cls, fmt) name, fmt,
+        TRACE_POINTS(X)
+#undef X
+    };
+    uint64_t hash = 0xcbf29ce484222325ULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        for (const char *p = texts[i];; p++) {
+            hash = (hash ^ (uint8_t)*p) * 0x100000001b3ULL;
+            if (*p == '\0') {
+                break;
+            }
+        }
+    }
+    return hash;
+}
+
+static void write_header(struct trace *trace, const struct trace_opts *opts)
+{
+    struct trace_file_header *header = header_of(trace);
+
+    header->major = TRACE_MAJOR;
+    header->minor = TRACE_MINOR;
+    header->record_bytes = sizeof(struct trace_record);
+    header->kinds = TP_COUNT - 1;
+    header->block_bytes = TRACE_BLOCK_BYTES;
+    /* Not 0: a hole in the file must not look like records with a good crc. */
+    header->salt = crc32c(~0u, &opts->created_ns, sizeof(opts->created_ns)) | 1;
+    header->mode = opts->mode;
+    header->kinds_hash = kinds_hash();
+    header->created_ns = opts->created_ns;
+    sanitise(header->program, "msgrlab " MSGRLAB_VERSION, sizeof(header->program) - 1);
+    sanitise(header->title, opts->title ? opts->title : "", sizeof(header->title) - 1);
+    header->magic = TRACE_MAGIC;
+}
+
+/* Makes the file at least `bytes` long. The disk may refuse a generous step and still have
+ * room for one block. */
+static int grow_to(struct trace *trace, uint64_t bytes)
+{
+    uint64_t step = MIN(trace->bytes_file + GROW_BYTES, trace->bytes_max);
+    int rc;
+
+    if (bytes <= trace->bytes_file) {
+        return 0;
+    }
+    rc = posix_fallocate(trace->fd, 0, (off_t)MAX(step, bytes));
+    if (rc == 0) {
+        trace->bytes_file = MAX(step, bytes);
+        return 0;
+    }
+    rc = posix_fallocate(trace->fd, 0, (off_t)bytes);
+    if (rc == 0) {
+        trace->bytes_file = bytes;
+    }
+    return -rc;
+}
+
+/* The file, empty and ours alone. */
+static int open_file(const char *path, const char **ret_why)
+{
+    struct stat st;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
+    int rc;
+
+    if (fd < 0) {
+        *ret_why = "cannot create the trace file";
+        return -errno;
+    }
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        *ret_why = "the trace must be a regular file";
+        rc = -EINVAL;
+    } else if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        *ret_why = "the trace file is in use by another program";
+        rc = -EBUSY;
+    } else if (ftruncate(fd, 0) < 0) {
+        *ret_why = "cannot empty the trace file";
+        rc = -errno;
+    } else {
+        return fd;
+    }
+    close(fd);
+    return rc;
+}
+
+/* Maps the file and writes the header. On failure trace_close cleans up. */
+static int map_file(struct trace *trace, const struct trace_opts *opts,
+                    const char **ret_why)
+{
+    void *map;
+    int rc;
+
+    map = mmap(NULL, trace->bytes_max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+               trace->fd, 0);
+    if (map == MAP_FAILED) {
+        *ret_why = "no address space for the trace: choose a smaller maximum";
+        return -errno;
+    }
+    trace->map = map;
+    rc = grow_to(trace, TRACE_HEADER_BYTES + TRACE_BLOCK_BYTES);
+    if (rc < 0) {
+        *ret_why = "no room on the disk for the trace file";
+        return rc;
+    }
+    if (opts->mode == TRACE_RING) {
+        trace->circle = calloc(trace->bytes_max / TRACE_BLOCK_BYTES, sizeof(uint32_t));
+        if (trace->circle == NULL) {
+            *ret_why = "out of memory";
+            return -ENOMEM;
+        }
+    }
+    trace->bytes_used = TRACE_HEADER_BYTES;
+    write_header(trace, opts);
+    return 0;
+}
+
+int trace_open(const char *path, const struct trace_opts *opts, struct trace **ret,
+               const char **ret_why)
+{
+    uint64_t bytes = opts->bytes_max;
+    struct trace *trace;
+    int rc;
+
+    CHECK(opts->mode == TRACE_STREAM || opts->mode == TRACE_RING);
+    if (bytes == 0) {
+        bytes = opts->mode == TRACE_RING ? RING_BYTES_DEFAULT : STREAM_BYTES_DEFAULT;
+    }
+    if (bytes < TRACE_HEADER_BYTES + 2 * TRACE_BLOCK_BYTES) {
+        *ret_why = "the maximum size of a trace is at least 136 KiB";
+        return -EINVAL;
+    }
+    trace = calloc(1, sizeof(*trace));
+    if (trace == NULL) {
+        *ret_why = "out of memory";
+        return -ENOMEM;
+    }
+    atomic_flag_clear(&trace->busy);
+    trace->bytes_max =
+        bytes - (bytes - TRACE_HEADER_BYTES) % TRACE_BLOCK_BYTES; /* whole blocks */
+    trace->fd = open_file(path, ret_why);
+    rc = trace->fd < 0 ? trace->fd : map_file(trace, opts, ret_why);
+    if (rc < 0) {
+        trace_close(trace);
+        return rc;
+    }
+    *ret = trace;
+    return 0;
+}
+
+int trace_close(struct trace *trace)
+{
+    int rc;
+
+    if (trace == NULL) {
+        return 0;
+    }
+    rc = trace->error;
+    if (trace->bytes_used > 0) {
+        header_of(trace)->clean = 1;
+        if (ftruncate(trace->fd, (off_t)trace->bytes_used) < 0 && rc == 0) {
+            rc = -EIO;
+        }
+    }
+    if (trace->map != NULL) {
+        munmap(trace->map, trace->bytes_max);
+    }
+    if (trace->fd >= 0) {
+        close(trace->fd);
+    }
+    while (trace->rings != NULL) {
+        struct trace_ring *ring = trace->rings;
+
+        trace->rings = ring->next;
+        free(ring);
+    }
+    free(trace->circle);
+    free(trace->table);
+    free(trace);
+    return rc;
+}
+
+uint64_t trace_lost(struct trace *trace)
+{
+    return __atomic_load_n(&header_of(trace)->lost, __ATOMIC_RELAXED);
+}
+
+/* ---- blocks ----------------------------------------------------------------------- */
+
+/* The next block of the file, zeroed; NULL if the file may not or cannot grow. Under the
+ * flag. `limit`: how much of the file the caller may use. */
+static struct trace_block_header *take_block(struct trace *trace, uint64_t limit)
+{
+    uint64_t end = trace->bytes_used + TRACE_BLOCK_BYTES;
+    struct trace_block_header *block;
+    int rc;
+
+    if (end > limit || (trace->retry_lost != 0 && trace_lost(trace) < trace->retry_lost)) {
+        return NULL;
+    }
+    rc = grow_to(trace, end);
+    if (rc < 0) {
+        trace->error = trace->error ? trace->error : rc;
+        trace->retry_lost = trace_lost(trace) + RETRY_RECORDS;
+        return NULL;
+    }
+    trace->retry_lost = 0;
+    block = (struct trace_block_header *)(trace->map + trace->bytes_used);
+    trace->bytes_used = end;
+    return block;
+}
+
+static uint32_t number_of(const struct trace *trace, const struct trace_block_header *block)
+{
+    return (uint32_t)(((const uint8_t *)block - trace->map) / TRACE_BLOCK_BYTES);
+}
+
+/* Ring mode: puts a fresh block into the thread's circle, behind the newest. */
+static void join_circle(struct trace *trace, struct trace_ring *ring,
+                        const struct trace_block_header *block)
+{
+    uint32_t fresh = number_of(trace, block);
+    uint32_t newest = ring->block != NULL ? number_of(trace, ring->block) : fresh;
+
+    trace->circle[fresh] = newest == fresh ? fresh : trace->circle[newest];
+    trace->circle[newest] = fresh;
+}
+
+/* Ring mode: the thread's oldest block, emptied. */
+static struct trace_block_header *reuse_block(struct trace *trace, struct trace_ring *ring)
+{
+    uint64_t oldest = trace->circle[number_of(trace, ring->block)];
+    struct trace_block_header *block =
+        (struct trace_block_header *)(trace->map + TRACE_HEADER_BYTES +
+                                      oldest * TRACE_BLOCK_BYTES);
+    uint64_t records = block->used / sizeof(struct trace_record);
+
+    __atomic_store_n(&block->used, 0, __ATOMIC_RELEASE);
+    ring->lost += records;
+    lose(trace, records);
+    return block;
+}
+
+/* Gives the thread an empty block. Slow path, once per 1023 records. */
+static bool next_block(struct trace *trace, struct trace_ring *ring, struct os *os)
+{
+    uint64_t limit = trace->bytes_max;
+    struct trace_block_header *block;
+
+    if (trace->circle != NULL && ring->block != NULL) {
+        limit -= RING_RESERVE(limit);
+    }
+    take_flag(trace, os);
+    block = take_block(trace, limit);
+    drop_flag(trace);
+    if (block != NULL && trace->circle != NULL) {
+        join_circle(trace, ring, block);
+    } else if (block == NULL && trace->circle != NULL && ring->block != NULL) {
+        block = reuse_block(trace, ring);
+    }
+    if (block == NULL) {
+        return false;
+    }
+    block->first_seq = ring->seq;
+    block->node = ring->node;
+    block->thread = ring->thread;
+    block->lost_before = ring->lost;
+    memcpy(block->thread_name, ring->thread_name, sizeof(block->thread_name));
+    memcpy(block->node_name, ring->node_name, sizeof(block->node_name));
+    __atomic_store_n(&block->type, TRACE_BLOCK_RECORDS, __ATOMIC_RELEASE);
+    ring->block = block;
+    ring->used = 0;
+    return true;
+}
+
+/* The calling thread's ring, made at its first record; NULL when there are too many. */
+static struct trace_ring *ring_of(struct trace *trace, struct os *os)
+{
+    struct os_thread *self = os_thread_self(os);
+    struct trace_ring *ring = self->ring;
+
+    if (ring != NULL) {
+        return ring;
+    }
+    ring = calloc(1, sizeof(*ring));
+    if (ring == NULL) {
+        return NULL;
+    }
+    ring->seq = 1;
+    ring->node = os->node;
+    sanitise(ring->thread_name, self->name, sizeof(ring->thread_name) - 1);
+    sanitise(ring->node_name, os->name, sizeof(ring->node_name) - 1);
+    take_flag(trace, os);
+    if (trace->threads[os->node] < THREADS_MAX) {
+        ring->thread = ++trace->threads[os->node];
+        ring->next = trace->rings;
+        trace->rings = ring;
+    }
+    drop_flag(trace);
+    if (ring->thread == 0) {
+        free(ring);
+        return NULL;
+    }
+    self->ring = ring;
+    return ring;
+}
+
+/* ---- records ---------------------------------------------------------------------- */
+
+uint64_t trace_emit(struct os *os, enum trace_kind kind, const struct trace_args *args)
+{
+    struct trace *trace = os->trace;
+    struct trace_ring *ring;
+    struct trace_record *record;
+    uint64_t now;
+
+    CHECK(kind > TP_NONE && kind < TP_COUNT);
+    if (trace == NULL) {
+        return 0;
+    }
+    now = os_monotonic_ns(os);
+    ring = ring_of(trace, os);
+    if (ring == NULL) {
+        lose(trace, 1);
+        return 0;
+    }
+    if ((ring->block == NULL || ring->used == BLOCK_ROOM) && !next_block(trace, ring, os)) {
+        ring->lost++;
+        lose(trace, 1);
+        return 0;
+    }
+    record = (struct trace_record *)((uint8_t *)(ring->block + 1) + ring->used);
+    *record = (struct trace_record){
+        .ts = now,
+        .flow = args->flow,
+        .cause = args->cause != 0 ? args->cause : ring->context,
+        .seq = (uint32_t)ring->seq,
+        .kind = (uint16_t)kind,
+        .node = ring->node,
+        .thread = ring->thread,
+        .obj = args->obj,
+        .val = args->val,
+        .a0 = args->a0,
+        .a1 = args->a1,
+        .aux = args->aux,
+    };
+    record->crc =
+        crc32c(header_of(trace)->salt, record, offsetof(struct trace_record, crc));
+    ring->used += sizeof(*record);
+    __atomic_store_n(&ring->block->used, ring->used, __ATOMIC_RELEASE);
+    return (uint64_t)ring->node << 56 | (uint64_t)ring->thread << 48 | ring->seq++;
+}
+
+uint64_t trace_enter(struct os *os, uint64_t id)
+{
+    struct trace_ring *ring = os->trace != NULL ? ring_of(os->trace, os) : NULL;
+    uint64_t former;
+
+    if (ring == NULL) {
+        return 0;
+    }
+    former = ring->context;
+    ring->context = id;
+    return former;
+}
+
+/* ---- names ------------------------------------------------------------------------ */
+
+/* Appends an entry; NULL if there is no room. Under the flag. */
+static const struct trace_name *append_name(struct trace *trace,
+                                            const struct trace_name *head, const char *text,
+                                            size_t len)
+{
+    size_t bytes = (sizeof(*head) + len + 1 + 7) & ~(size_t)7;
+    struct trace_name *entry;
+
+    if (trace->names == NULL || trace->names->used + bytes > BLOCK_ROOM) {
+        struct trace_block_header *block = take_block(trace, trace->bytes_max);
+
+        if (block == NULL) {
+            return NULL;
+        }
+        __atomic_store_n(&block->type, TRACE_BLOCK_NAMES, __ATOMIC_RELEASE);
+        trace->names = block;
+    }
+    entry = (struct trace_name *)((uint8_t *)(trace->names + 1) + trace->names->used);
+    *entry = *head;
+    entry->bytes = (uint16_t)bytes;
+    memcpy(entry->text, text, len + 1);
+    __atomic_store_n(&trace->names->used, trace->names->used + (uint32_t)bytes,
+                     __ATOMIC_RELEASE);
+    return entry;
+}
+
+/* The slot of the text, or the empty one where it belongs. */
+static const struct trace_name **find_slot(const struct trace_name **table, uint32_t size,
+                                           const char *text)
+{
+    uint32_t at = crc32c(~0u, text, strlen(text)) & (size - 1);
+
+    while (table[at] != NULL && strcmp(table[at]->text, text) != 0) {
+        at = (at + 1) & (size - 1);
+    }
+    return &table[at];
+}
+
+/* Keeps the table at most half full. */
+static bool make_room(struct trace *trace)
+{
+    uint32_t size = trace->table_size ? trace->table_size * 2 : 256;
+    const struct trace_name **table;
+
+    if ((trace->strings + 1) * 2 <= trace->table_size) {
+        return true;
+    }
+    table = calloc(size, sizeof(struct trace_name *));
+    if (table == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < trace->table_size; i++) {
+        if (trace->table[i] != NULL) {
+            *find_slot(table, size, trace->table[i]->text) = trace->table[i];
+        }
+    }
+    free(trace->table);
+    trace->table = table;
+    trace->table_size = size;
+    return true;
+}
+
+uint32_t trace_string(struct os *os, const char *text)
+{
+    struct trace *trace = os->trace;
+    struct trace_name head = {.what = 1, .node = os->node};
+    char clean[NAME_TEXT_MAX + 1];
+    uint32_t id = 0;
+    size_t len;
+
+    if (trace == NULL) {
+        return 0;
+    }
+    len = sanitise(clean, text, NAME_TEXT_MAX);
+    take_flag(trace, os);
+    if (make_room(trace)) {
+        const struct trace_name **slot = find_slot(trace->table, trace->table_size, clean);
+
+        if (*slot == NULL) {
+            head.id = trace->strings + 1;
+            *slot = append_name(trace, &head, clean, len);
+            trace->strings += *slot != NULL;
+        }
+        id = *slot != NULL ? (*slot)->id : 0;
+    }
+    drop_flag(trace);
+    return id;
+}
+
+uint32_t trace_object(struct os *os, enum trace_object_class class_, uint32_t parent,
+                      const char *name)
+{
+    struct trace *trace = os->trace;
+    struct trace_name head = {
+        .what = 2, .class_ = (uint8_t)class_, .parent = parent, .node = os->node};
+    char clean[NAME_TEXT_MAX + 1];
+    uint32_t id;
+    size_t len;
+
+    if (trace == NULL) {
+        return 0;
+    }
+    len = sanitise(clean, name, NAME_TEXT_MAX);
+    take_flag(trace, os);
+    head.id = trace->objects + 1;
+    id = append_name(trace, &head, clean, len) != NULL ? head.id : 0;
+    trace->objects += id != 0;
+    drop_flag(trace);
+    return id;
+}

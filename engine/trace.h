@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trace.h: the recorder. Writes 64-byte records (trace_format.h) of the kinds listed in
+ * trace_points.h into a memory-mapped file, one chain of blocks per thread, without locks on
+ * the hot path.
+ *
+ * One struct trace may serve any number of nodes (struct os) of the process: set os->trace.
+ * Off (os->trace == NULL) a trace point costs one predictable branch; compiled with
+ * -DMSGRLAB_NO_TRACE it costs nothing. The recorder never fails its caller: when the file is
+ * full or the disk is, records are dropped and counted.
+ */
+#ifndef MSGRLAB_ENGINE_TRACE_H
+#define MSGRLAB_ENGINE_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/os.h"
+#include "engine/trace_format.h"
+#include "engine/trace_points.h"
+
+struct trace;
+
+struct trace_opts {
+    enum trace_mode mode;
+    uint64_t bytes_max; /* of the file; 0 = 4 GiB for a stream, 64 MiB for a ring */
+    const char *title;  /* what is recorded; NULL = "" */
+    uint64_t created_ns; /* wall clock for the header (the caller has a clock) */
+};
+
+/* Creates or truncates the file. 0, or a negative errno with *ret_why a static string. */
+int trace_open(const char *path, const struct trace_opts *opts, struct trace **ret,
+               const char **ret_why);
+/* No thread may be recording any more. Cuts the file to what was used, marks it clean.
+ * 0, or -ENOSPC/-EIO when records were lost to the disk. NULL is fine. */
+int trace_close(struct trace *trace);
+/* Records dropped so far. */
+uint64_t trace_lost(struct trace *trace);
+
+struct trace_args {
+    uint64_t flow;
+    uint64_t cause; /* 0: the event the thread is inside of (trace_enter) */
+    uint32_t obj;
+    int32_t val;
+    uint64_t a0, a1;
+    uint32_t aux;
+};
+
+/* Writes one record on the calling thread's ring; returns its event id (0 if dropped). */
+uint64_t trace_emit(struct os *os, enum trace_kind kind, const struct trace_args *args);
+
+/* Makes `id` the default cause of the calling thread's records; returns the former one.
+ * Used by the event center around each callback. */
+uint64_t trace_enter(struct os *os, uint64_t id);
+
+/* Id of a string in the name table, the same for equal text. 0 if tracing is off. */
+uint32_t trace_string(struct os *os, const char *text);
+/* A new object; the name is copied (and sanitised: printable ASCII, 200 bytes). 0 if off. */
+uint32_t trace_object(struct os *os, enum trace_object_class class_, uint32_t parent,
+                      const char *name);
+
+#ifdef MSGRLAB_NO_TRACE
+#define TRACE_ON(os) false
+#else
+#define TRACE_ON(os) (__builtin_expect((os)->trace != NULL, 0))
+#endif
+
+/*
+ * TRACE(os, S3_QUEUE, .obj = id, .val = bytes): records; the value is the event id, or 0.
+ * The fields are evaluated only when recording.
+ */
+#define TRACE(os, kind_, ...)                                                            \
+    (TRACE_ON(os) ? trace_emit((os), TP_##kind_, &(const struct trace_args){__VA_ARGS__}) \
+                  : 0)
+
+#endif
