@@ -503,16 +503,13 @@ void conn_close(struct connection *c, bool reset)
     if (c->socket != NULL) {
         connected_socket_shutdown(c->socket);
     }
-    dropped = conn_drop_output(c);
+    dropped = conn_drop_output(c) + dispatch_queue_discard(c->m->dispatch, c->id);
     drop_socket(c);
     cancel_event(c, &c->start_event);
     cancel_event(c, &c->write_event);
     cancel_event(c, &c->read_event);
     cancel_event(c, &c->stop_event);
     TRACE(c->os, CONN_STOP, .obj = c->trace_id, .val = (int32_t)dropped);
-    if (reset && !was_handshaking) {
-        messenger_queue_event(c->m, DISPATCH_RESET, c);
-    }
     if (was_handshaking) {
         messenger_handshake_done(c->m);
     }
@@ -520,6 +517,10 @@ void conn_close(struct connection *c, bool reset)
         WORKER_COUNT(c->worker, msgr_active_connections, (uint64_t)-1);
     }
     messenger_forget(c->m, c);
+    if (reset && !was_handshaking) {
+        /* Only now: whoever hears of it and connects again must not find this one. */
+        messenger_queue_event(c->m, DISPATCH_RESET, c);
+    }
     worker_release(c->worker);
     conn_unref(c); /* alive */
 }

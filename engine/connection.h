@@ -113,7 +113,8 @@ struct connection {
     uint64_t ack_owed;        /* messages received since the last ack we sent */
     bool keepalive_answer_owed;
     struct frame_keepalive keepalive_answer;
-    struct list sent;         /* lossless: messages not acknowledged yet */
+    struct list sent; /* lossless: messages not acknowledged yet; at most as many as out_q */
+    uint64_t n_sent;
 };
 
 /* ---- connection.c ---- */

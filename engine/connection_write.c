@@ -174,6 +174,7 @@ static int write_message(struct connection *c, struct message *msg)
         message_unref(msg);
     } else {
         list_push_back(&c->sent, &msg->node);
+        c->n_sent++;
     }
     return 0;
 }
@@ -286,6 +287,13 @@ static void queue_ack(struct connection *c)
     c->ack_owed = 0;
 }
 
+/* A lossless peer that does not acknowledge stops the encoding here, so that out_q fills and
+ * messenger_send says so; conn_handle_ack goes on. */
+static bool may_send_message(const struct connection *c)
+{
+    return c->n_sent < c->m->opts.out_queue_messages_max;
+}
+
 static struct message *next_message(struct connection *c, bool *ret_keepalive)
 {
     struct message *msg;
@@ -293,12 +301,13 @@ static struct message *next_message(struct connection *c, bool *ret_keepalive)
     os_lock(c->os, c->lock);
     *ret_keepalive = c->keepalive_wanted;
     c->keepalive_wanted = false;
-    msg = out_queue_pop(&c->out_q);
+    msg = may_send_message(c) ? out_queue_pop(&c->out_q) : NULL;
     os_unlock(c->os, c->lock);
     return msg;
 }
 
-/* Encodes up to one batch. 1: out_q may hold more; 0: it is empty; < 0: the connection went. */
+/* Encodes up to one batch. 1: out_q may hold more; 0: it is empty, or waits for acks; < 0: the
+ * connection went. */
 static int fill_outgoing(struct connection *c)
 {
     while (c->outgoing.bytes < OUTGOING_BYTES_MAX) {
@@ -356,6 +365,8 @@ void conn_write(struct connection *c)
 
 void conn_handle_ack(struct connection *c, uint64_t seq)
 {
+    bool was_full = !may_send_message(c);
+
     c->acked_seq = MAX(c->acked_seq, MIN(seq, c->out_seq));
     while (!list_is_empty(&c->sent)) {
         struct message *msg = container_of(c->sent.next, struct message, node);
@@ -364,21 +375,38 @@ void conn_handle_ack(struct connection *c, uint64_t seq)
             break;
         }
         list_unlink(&msg->node);
+        c->n_sent--;
         message_unref(msg);
     }
+    if (was_full && may_send_message(c)) {
+        conn_post(c, &c->write_event);
+    }
+}
+
+static struct message *pop_any(struct connection *c)
+{
+    struct message *msg;
+
+    os_lock(c->os, c->lock);
+    msg = out_queue_pop(&c->out_q);
+    os_unlock(c->os, c->lock);
+    return msg;
 }
 
 uint64_t conn_drop_output(struct connection *c)
 {
-    uint64_t queued, dropped;
+    uint64_t queued = 0, dropped;
+    struct message *msg;
     struct list *node;
 
-    os_lock(c->os, c->lock);
-    queued = out_queue_clear(&c->out_q);
-    os_unlock(c->os, c->lock);
+    while ((msg = pop_any(c)) != NULL) { /* one by one: an unref may take other locks */
+        message_unref(msg);
+        queued++;
+    }
     dropped = queued;
     while ((node = list_pop_front(&c->sent)) != NULL) {
         message_unref(container_of(node, struct message, node));
+        c->n_sent--;
         dropped++;
     }
     if (queued + c->unflushed > 0) {

@@ -189,7 +189,7 @@ static void wake_thread(struct dispatch_queue *q)
     }
 }
 
-static void drop_message(struct message *msg)
+static void discard_message(struct message *msg)
 {
     message_release_dispatch(msg);
     message_unref(msg);
@@ -209,7 +209,7 @@ uint64_t dispatch_queue_push(struct dispatch_queue *q, struct message *msg,
     }
     os_unlock(q->os, q->lock);
     if (depth == 0) {
-        drop_message(msg);
+        discard_message(msg);
     }
     return depth;
 }
@@ -256,7 +256,7 @@ uint64_t dispatch_queue_discard(struct dispatch_queue *q, uint64_t conn_id)
     }
     os_unlock(q->os, q->lock);
     while ((node = list_pop_front(&dropped)) != NULL) {
-        drop_message(container_of(node, struct message, node));
+        discard_message(container_of(node, struct message, node));
     }
     return n;
 }
@@ -303,7 +303,7 @@ static void drop_unserved(struct dispatch_queue *q)
         q->depth--;
     }
     while ((msg = priority_queue_pop(&q->messages)) != NULL) {
-        drop_message(msg);
+        discard_message(msg);
         q->depth--;
     }
 }

@@ -119,6 +119,19 @@ static int send_auth_request(struct connection *c)
     return send_frame(c, TAG_AUTH_REQUEST, &w);
 }
 
+/* The dialler believes the acceptor about its own ip (it may be behind a NAT); an acceptor
+ * bound to every ip looks at the socket, not at what a peer claims. */
+static void learn_own_ip(struct connection *c, const struct frame_hello *f)
+{
+    struct entity_addr local;
+
+    if (!c->accepted) {
+        messenger_learn_addr(c->m, &f->peer_addr);
+    } else if (connected_socket_local_addr(c->socket, &local) == 0) {
+        messenger_learn_addr(c->m, &local);
+    }
+}
+
 static int handle_hello(struct connection *c, struct wire_reader *r)
 {
     struct frame_hello f;
@@ -132,13 +145,14 @@ static int handle_hello(struct connection *c, struct wire_reader *r)
         os_unlock(c->os, c->lock);
         c->policy = *messenger_policy(c->m, f.entity_type);
         c->target = f.peer_addr;
+        learn_own_ip(c, &f);
         conn_set_proto_state(c, PROTO_AUTH_ACCEPTING, c->policy.name);
         return 0;
     }
     if (f.entity_type != c->peer_type) {
         return give_up(c, -EPROTO, "the peer is of another entity type");
     }
-    messenger_learn_addr(c->m, &f.peer_addr);
+    learn_own_ip(c, &f);
     conn_set_proto_state(c, PROTO_AUTH_CONNECTING, "hello");
     return send_auth_request(c);
 }
@@ -337,13 +351,17 @@ static void publish_peer(struct connection *c, const struct entity_addrvec *addr
     os_unlock(c->os, c->lock);
 }
 
-/* A registered policy allows one connection per peer: the older one ends with a reset. Ceph
- * would let a lossless one take over the new socket; that comes with reconnecting. */
+/* A registered policy allows one connection per peer: the older one ends with a reset, after
+ * a remote reset if the policy checks for peers that lost their state. Ceph would let a
+ * lossless one take over the new socket; that comes with reconnecting. */
 static void replace_registered(struct connection *c, const struct entity_addrvec *addrs)
 {
     struct connection *old = messenger_register(c->m, c, addrs);
 
     if (old != NULL) {
+        if (!c->lossy && c->policy.resetcheck) {
+            messenger_queue_event(c->m, DISPATCH_REMOTE_RESET, old);
+        }
         conn_stop(old, true, "replaced by a new connection of the same peer");
         conn_unref(old);
     }

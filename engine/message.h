@@ -36,10 +36,9 @@ enum {
 enum { PRIO_LOW = 64, PRIO_DEFAULT = 127, PRIO_HIGH = 196, PRIO_HIGHEST = 255 };
 
 struct message {
-    struct frame_message_header
-        header; /* seq, ack_seq: the connection's; rest: the user's */
-    struct buffer front, middle, data; /* owned */
-    uint64_t flow;                     /* trace identity; 0 for a received one */
+    struct frame_message_header header; /* seq, ack_seq: the engine's; rest: the user's */
+    struct buffer front, middle, data;  /* owned */
+    uint64_t flow;                      /* trace identity; 0 for a received one */
 
     /* Private part: the engine's. */
     _Atomic int refs;

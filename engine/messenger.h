@@ -64,7 +64,8 @@ struct dispatcher {
     /* A session we dialled, or accepted, is ready. `conn` is borrowed in all of these. */
     void (*on_connect)(void *arg, struct connection *conn);
     void (*on_accept)(void *arg, struct connection *conn);
-    /* The session is over: what was not delivered is lost. True: no one else is told. */
+    /* The session is over: what was not delivered is lost, on both sides (Ceph discards what
+     * waits in the dispatch queue, too). True: no one else is told. */
     bool (*on_reset)(void *arg, struct connection *conn);
     /* The peer lost its side of a lossless session. */
     void (*on_remote_reset)(void *arg, struct connection *conn);
@@ -105,7 +106,9 @@ int messenger_connect_to(struct messenger *m, int peer_type,
 int messenger_connect_anon(struct messenger *m, int peer_type,
                            const struct entity_addrvec *addrs, struct connection **ret);
 /* S1, S2, S3. Takes over the message's reference on success. -EAGAIN: out_q is full, the
- * caller keeps the message and may try again; -ENOTCONN: the session is over. */
+ * caller keeps the message and may try again; -ENOTCONN: the session is over; -EMSGSIZE:
+ * longer than message_bytes_max. A message is in one connection at a time; a received one may
+ * be sent on, and forgets where it came from. */
 int messenger_send(struct connection *conn, struct message *msg);
 /* The same by address: S2 looks the connection up or creates it. */
 int messenger_send_to(struct messenger *m, struct message *msg, int peer_type,

@@ -231,25 +231,47 @@ static uint64_t trace_send(struct messenger *m, struct message *msg)
     return TRACE_ON(m->os) ? trace_enter(m->os, event) : 0;
 }
 
+/* A received message that is sent on is a new message: it gives its budgets and the
+ * connection it came on back. */
+static void detach(struct message *msg)
+{
+    struct connection *from = msg->conn;
+
+    if (from != NULL) {
+        message_release_throttles(msg);
+        msg->conn = NULL;
+        msg->drop_conn(from);
+    }
+}
+
 int messenger_send(struct connection *c, struct message *msg)
 {
-    uint64_t before = trace_send(c->m, msg);
-    int err = conn_submit(c, msg, false);
+    struct messenger *m = c->m;
+    uint64_t before;
+    int err;
 
-    if (TRACE_ON(c->os)) {
-        trace_enter(c->os, before);
+    conn_ref(c); /* it may be the one the message came on */
+    detach(msg);
+    before = trace_send(m, msg);
+    err = conn_submit(c, msg, false);
+    if (TRACE_ON(m->os)) {
+        trace_enter(m->os, before);
     }
+    conn_unref(c);
     return err;
 }
 
 int messenger_send_to(struct messenger *m, struct message *msg, int peer_type,
                       const struct entity_addrvec *addrs)
 {
-    uint64_t before = trace_send(m, msg);
     struct connection *c;
+    uint64_t before;
     bool created;
-    int err = connect_addrs(m, peer_type, addrs, false, &c, &created);
+    int err;
 
+    detach(msg);
+    before = trace_send(m, msg);
+    err = connect_addrs(m, peer_type, addrs, false, &c, &created);
     if (err == 0) {
         err = conn_submit(c, msg, created);
         conn_unref(c);

@@ -65,8 +65,8 @@ void priority_queue_fini(struct priority_queue *q)
 
 /* ---- entries by key --------------------------------------------------------------- */
 
-static struct priority_entry **bucket_of(const struct priority_queue *q, uint64_t conn_id,
-                                         uint32_t key)
+static struct priority_entry **entry_bucket(const struct priority_queue *q,
+                                            uint64_t conn_id, uint32_t key)
 {
     uint64_t h = (conn_id ^ (uint64_t)key << 40) * 0x9e3779b97f4a7c15ULL;
 
@@ -81,7 +81,7 @@ static struct priority_entry *find_entry(const struct priority_queue *q, uint64_
     if (q->n_buckets == 0) {
         return NULL;
     }
-    for (e = *bucket_of(q, conn_id, key); e != NULL; e = e->next) {
+    for (e = *entry_bucket(q, conn_id, key); e != NULL; e = e->next) {
         if (e->conn_id == conn_id && e->key == key) {
             return e;
         }
@@ -107,7 +107,7 @@ static void grow_buckets(struct priority_queue *q)
 
         while (e != NULL) {
             struct priority_entry *next = e->next;
-            struct priority_entry **to = bucket_of(q, e->conn_id, e->key);
+            struct priority_entry **to = entry_bucket(q, e->conn_id, e->key);
 
             e->next = *to;
             *to = e;
@@ -129,7 +129,7 @@ static bool add_entry(struct priority_queue *q, struct priority_entry *e, uint64
     if (q->n_buckets == 0) {
         return false;
     }
-    bucket = bucket_of(q, conn_id, key);
+    bucket = entry_bucket(q, conn_id, key);
     *e = (struct priority_entry){.next = *bucket, .conn_id = conn_id, .key = key};
     *bucket = e;
     q->n_entries++;
@@ -138,7 +138,7 @@ static bool add_entry(struct priority_queue *q, struct priority_entry *e, uint64
 
 static void remove_entry(struct priority_queue *q, struct priority_entry *e)
 {
-    struct priority_entry **at = bucket_of(q, e->conn_id, e->key);
+    struct priority_entry **at = entry_bucket(q, e->conn_id, e->key);
 
     while (*at != e) {
         CHECK(*at != NULL);

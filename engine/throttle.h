@@ -49,8 +49,7 @@ void throttle_waiter_init(struct throttle_waiter *w,
  * is queued (once) and will be called; it asks again then. First come, first served:
  * someone not at the front does not get in while others wait. */
 bool throttle_get(struct throttle *t, struct throttle_waiter *w, uint64_t n);
-/* Takes without asking, also beyond the limit (what is already in memory must be counted).
- */
+/* Takes without asking, also beyond the limit: what is in memory must be counted. */
 void throttle_take(struct throttle *t, uint64_t n);
 /* Gives back what is held (CHECKed). */
 void throttle_put(struct throttle *t, uint64_t n);
