@@ -451,10 +451,12 @@ bool event_center_cancel(struct event_center *c, struct external_event *ev)
     return was_queued;
 }
 
-/* Takes the next event of the batch out, so that posting it again queues it again. */
-static struct external_event *next_external(struct event_center *c, struct list *batch)
+/* Takes the next event of the batch out, so that posting it again queues it again. A copy: as
+ * soon as the lock is free another thread may post the event anew. */
+static bool next_external(struct event_center *c, struct list *batch,
+                          struct external_event *ret)
 {
-    struct external_event *ev = NULL;
+    struct external_event *ev;
     struct list *node;
 
     os_lock(c->os, c->external_lock);
@@ -462,14 +464,15 @@ static struct external_event *next_external(struct event_center *c, struct list 
     if (node != NULL) {
         ev = container_of(node, struct external_event, node);
         ev->queued = false;
+        *ret = *ev;
     }
     os_unlock(c->os, c->external_lock);
-    return ev;
+    return node != NULL;
 }
 
 static int run_external_events(struct event_center *c)
 {
-    struct external_event *ev;
+    struct external_event ev;
     struct list batch;
     int ran = 0;
 
@@ -482,13 +485,13 @@ static int run_external_events(struct event_center *c)
     c->batch_ordinal = c->post_ordinal;
     atomic_store(&c->external_n, 0);
     os_unlock(c->os, c->external_lock);
-    while ((ev = next_external(c, &batch)) != NULL) {
+    while (next_external(c, &batch, &ev)) {
         uint64_t event, before;
 
-        event = TRACE(c->os, EXT_RUN, .obj = c->trace_id, .a0 = ev->ordinal,
-                      .a1 = ev->name_id, .cause = ev->cause);
+        event = TRACE(c->os, EXT_RUN, .obj = c->trace_id, .a0 = ev.ordinal, .a1 = ev.name_id,
+                      .cause = ev.cause);
         before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
-        ev->fn(ev->arg); /* may free ev */
+        ev.fn(ev.arg); /* may free the event */
         if (TRACE_ON(c->os)) {
             trace_enter(c->os, before);
         }
