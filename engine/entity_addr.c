@@ -247,8 +247,7 @@ int entity_addr_decode(struct wire_reader *r, struct entity_addr *ret)
     wire_get_u8(r); /* version: newer ones only append, and the surplus is skipped */
     compat = wire_get_u8(r);
     bytes = wire_get_blob(r, &len);
-    if (r->failed || marker != ADDR_MARKER || compat > ADDR_VERSION ||
-        len < ADDR_FIXED_BYTES)
+    if (r->failed || marker != ADDR_MARKER || compat > ADDR_VERSION)
         goto bad;
     body = wire_reader(bytes, len);
     addr.type = wire_get_u32(&body);
