@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/lab.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/util.h"
+
+#define PAUSE_WAIT_NS (5 * NSEC_PER_SEC)
+#define WAIT_SLICE_NS (50 * NSEC_PER_MSEC) /* how late Ctrl-C may be noticed */
+
+const char *const lab_event_names[LAB_EVENTS] = {"connect", "accept", "reset",
+                                                 "remote_reset", "refused"};
+
+const char *const lab_counter_names[LAB_COUNTERS] = {
+#define X(name, expression) #name,
+    LAB_MESSENGER_COUNTERS(X)
+#undef X
+#define X(name) #name,
+        WORKER_COUNTERS(X)
+#undef X
+};
+
+/* Holds the workers of a node. Lives as long as the node: a worker may still be on its way
+ * out of the callback when the node goes on. */
+struct lab_pause {
+    struct lab *lab;
+    bool on;
+    uint32_t held; /* workers standing still; under the lab's lock */
+    uint32_t n;
+    struct external_event events[WORKERS_MAX];
+};
+
+int lab_new(struct world *world, struct lab **ret)
+{
+    struct lab *lab = calloc(1, sizeof(*lab));
+
+    if (lab == NULL) {
+        return -ENOMEM;
+    }
+    lab->world = world;
+    lab->inbox_tail = &lab->inbox;
+    lab->lock = os_mutex_new(world->os, "lab");
+    lab->changed = os_cond_new(world->os, "lab.changed");
+    if (lab->lock == NULL || lab->changed == NULL) {
+        lab_free(lab);
+        return -ENOMEM;
+    }
+    *ret = lab;
+    return 0;
+}
+
+uint64_t lab_now(struct lab *lab)
+{
+    return os_monotonic_ns(lab->world->os);
+}
+
+void lab_changed(struct lab *lab)
+{
+    lab->changes++;
+    os_cond_broadcast(lab->world->os, lab->changed);
+}
+
+void lab_wait_change(struct lab *lab, uint64_t until_ns)
+{
+    uint64_t now = lab_now(lab);
+
+    if (now < until_ns) {
+        os_cond_wait(lab->world->os, lab->changed, lab->lock,
+                     (int64_t)MIN(until_ns - now, WAIT_SLICE_NS));
+    }
+}
+
+/* ---- life of a node ---------------------------------------------------------------- */
+
+struct lab_node *lab_node_find(struct lab *lab, const char *name)
+{
+    for (int i = 0; i < lab->n_nodes; i++) {
+        if (strcmp(lab->nodes[i]->opts.name, name) == 0) {
+            return lab->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+struct lab_node *lab_node_new(struct lab *lab, const struct lab_node_opts *opts, char *why,
+                              size_t size)
+{
+    struct lab_node *node;
+
+    if (lab->n_nodes == WORLD_NODES_MAX) {
+        snprintf(why, size, "a run has at most %d nodes", WORLD_NODES_MAX);
+        return NULL;
+    }
+    node = calloc(1, sizeof(*node));
+    if (node == NULL) {
+        snprintf(why, size, "out of memory");
+        return NULL;
+    }
+    node->lab = lab;
+    node->number = (uint8_t)(lab->n_nodes + 1);
+    node->opts = *opts;
+    lab_lock(lab);
+    lab->nodes[lab->n_nodes++] = node;
+    lab_unlock(lab);
+    return node;
+}
+
+int lab_node_set_policy(struct lab_node *node, int peer_type, const struct policy *policy,
+                        bool explicit_)
+{
+    int i = 0;
+
+    while (i < node->n_policies && node->policies[i].peer_type != peer_type) {
+        i++;
+    }
+    if (i < node->n_policies && node->policies[i].policy == policy) {
+        return 0;
+    }
+    if (i < node->n_policies && node->policies[i].explicit_) {
+        return -EEXIST;
+    }
+    if (node->started) {
+        return -EBUSY;
+    }
+    CHECK(i < LAB_POLICIES_MAX); /* there are fewer entity types */
+    node->policies[i].peer_type = peer_type;
+    node->policies[i].policy = policy;
+    node->policies[i].explicit_ = explicit_;
+    node->n_policies = MAX(node->n_policies, i + 1);
+    return 0;
+}
+
+const struct policy *lab_node_policy(const struct lab_node *node, int peer_type)
+{
+    const struct policy *fallback = policy_find("stateless_server");
+
+    for (int i = 0; i < node->n_policies; i++) {
+        if (node->policies[i].peer_type == peer_type) {
+            return node->policies[i].policy;
+        }
+        if (node->policies[i].peer_type == 0) {
+            fallback = node->policies[i].policy;
+        }
+    }
+    return fallback;
+}
+
+static int bind_node(struct lab_node *node, char *why, size_t size)
+{
+    struct entity_addrvec addrs = {.n = 1};
+    const char *text = node->opts.address[0] != '\0' ? node->opts.address : "127.0.0.1:0";
+    const char *reason = "";
+    int rc;
+
+    if (entity_addrvec_parse(text, ADDR_MSGR2, 0, &addrs, &reason) < 0) {
+        snprintf(why, size, "'%s' is no address: %s", text, reason);
+        return -EINVAL;
+    }
+    rc = messenger_bind(node->messenger, &addrs);
+    if (rc < 0) {
+        snprintf(why, size, "node %s cannot listen on %s: %s", node->opts.name, text,
+                 strerror(-rc));
+        return rc;
+    }
+    node->bound = true;
+    return 0;
+}
+
+static int make_messenger(struct lab_node *node)
+{
+    struct world *world = node->lab->world;
+    struct messenger_opts opts = node->opts.messenger;
+    int rc;
+
+    node->os = world_os_new(world, node->number, node->opts.name);
+    if (node->os == NULL) {
+        return -ENOMEM;
+    }
+    rc = world_stack_new(world, node->os, &node->stack);
+    if (rc < 0) {
+        return rc;
+    }
+    opts.os = node->os;
+    opts.stack = node->stack;
+    opts.entity_id = node->opts.name;
+    opts.driver = world->driver;
+    if (node->opts.driver != NULL) {
+        opts.driver = (enum event_driver_kind)event_driver_by_name(node->opts.driver);
+    }
+    return messenger_new(&opts, &node->messenger);
+}
+
+static void configure_messenger(struct lab_node *node)
+{
+    struct dispatcher dispatcher = lab_dispatcher(node);
+
+    messenger_set_policy(node->messenger, 0, lab_node_policy(node, 0));
+    for (int i = 0; i < node->n_policies; i++) {
+        messenger_set_policy(node->messenger, node->policies[i].peer_type,
+                             node->policies[i].policy);
+    }
+    if (node->opts.throttle_messages != 0 || node->opts.throttle_bytes != 0) {
+        messenger_set_throttlers(node->messenger, 0, node->opts.throttle_messages,
+                                 node->opts.throttle_bytes);
+        for (int i = 0; i < node->n_policies; i++) {
+            messenger_set_throttlers(node->messenger, node->policies[i].peer_type,
+                                     node->opts.throttle_messages,
+                                     node->opts.throttle_bytes);
+        }
+    }
+    messenger_add_dispatcher(node->messenger, &dispatcher);
+}
+
+static void free_messenger(struct lab_node *node);
+
+static int start_messenger(struct lab_node *node, char *why, size_t size)
+{
+    int rc = make_messenger(node);
+
+    if (rc < 0) {
+        snprintf(why, size, "node %s cannot be made: %s", node->opts.name, strerror(-rc));
+        return rc;
+    }
+    configure_messenger(node);
+    if (node->opts.serve) {
+        rc = bind_node(node, why, size);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    rc = messenger_start(node->messenger);
+    if (rc < 0) {
+        snprintf(why, size, "node %s cannot start: %s", node->opts.name, strerror(-rc));
+        messenger_shutdown(node->messenger);
+    }
+    return rc;
+}
+
+int lab_node_start(struct lab_node *node, char *why, size_t size)
+{
+    int rc;
+
+    if (node->started) {
+        return 0;
+    }
+    rc = start_messenger(node, why, size);
+    if (rc < 0) {
+        free_messenger(node);
+        return rc;
+    }
+    node->started = true;
+    messenger_addrs(node->messenger, &node->addrs);
+    return 0;
+}
+
+/* ---- looking at it ----------------------------------------------------------------- */
+
+void lab_node_counters(const struct lab_node *node, uint64_t ret[LAB_COUNTERS])
+{
+    struct messenger_stats m;
+    struct worker_pool *pool;
+
+    memcpy(ret, node->counters, sizeof(node->counters));
+    if (!node->started || node->messenger == NULL) {
+        return;
+    }
+    messenger_stats(node->messenger, &m);
+#define X(name, expression) ret[LAB_COUNTER_##name] = expression;
+    LAB_MESSENGER_COUNTERS(X)
+#undef X
+    pool = messenger_workers(node->messenger);
+#define X(name) ret[LAB_COUNTER_##name] = 0;
+    WORKER_COUNTERS(X)
+#undef X
+    for (uint32_t i = 0; i < worker_pool_size(pool); i++) {
+        struct worker *worker = worker_pool_at(pool, i);
+
+#define X(name)                                                                            \
+    ret[LAB_COUNTER_##name] +=                                                             \
+        atomic_load_explicit(&worker->counters.name, memory_order_relaxed);
+        WORKER_COUNTERS(X)
+#undef X
+    }
+}
+
+/* ---- standing still ---------------------------------------------------------------- */
+
+static void hold_worker(void *arg)
+{
+    struct lab_pause *pause = arg;
+    struct lab *lab = pause->lab;
+
+    lab_lock(lab);
+    pause->held++;
+    lab_changed(lab);
+    while (pause->on) {
+        os_cond_wait(lab->world->os, lab->changed, lab->lock, -1);
+    }
+    pause->held--;
+    lab_changed(lab);
+    lab_unlock(lab);
+}
+
+static int make_pause(struct lab_node *node)
+{
+    struct lab_pause *pause = calloc(1, sizeof(*pause));
+
+    if (pause == NULL) {
+        return -ENOMEM;
+    }
+    pause->lab = node->lab;
+    pause->n = worker_pool_size(messenger_workers(node->messenger));
+    for (uint32_t i = 0; i < pause->n; i++) {
+        external_event_init(&pause->events[i], "pause", hold_worker, pause);
+    }
+    node->pause = pause;
+    return 0;
+}
+
+/* Until as many workers stand still as should, or it takes too long. */
+static int wait_for_held(struct lab_pause *pause, uint32_t want)
+{
+    struct lab *lab = pause->lab;
+    uint64_t until = lab_now(lab) + PAUSE_WAIT_NS;
+
+    while (pause->held != want) {
+        if (lab_now(lab) >= until) {
+            return -ETIMEDOUT;
+        }
+        lab_wait_change(lab, until);
+    }
+    return 0;
+}
+
+int lab_node_pause(struct lab_node *node, bool on)
+{
+    struct lab *lab = node->lab;
+    struct worker_pool *pool;
+    int rc = 0;
+
+    CHECK(node->started);
+    if (node->pause == NULL && on) {
+        rc = make_pause(node);
+    }
+    if (rc < 0 || node->pause == NULL || node->pause->on == on) {
+        return rc;
+    }
+    lab_lock(lab);
+    node->pause->on = on;
+    lab_changed(lab);
+    lab_unlock(lab);
+    pool = messenger_workers(node->messenger);
+    for (uint32_t i = 0; on && i < node->pause->n; i++) {
+        event_center_post(&worker_pool_at(pool, i)->center, &node->pause->events[i]);
+    }
+    lab_lock(lab);
+    rc = wait_for_held(node->pause, on ? node->pause->n : 0);
+    lab_unlock(lab);
+    return rc;
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+bool lab_drain(struct lab *lab, uint64_t timeout_ns)
+{
+    uint64_t until = lab_now(lab) + timeout_ns;
+
+    for (int i = 0; i < lab->n_nodes; i++) {
+        struct lab_node *node = lab->nodes[i];
+        uint64_t now = lab_now(lab);
+
+        if (node->started && !(node->pause != NULL && node->pause->on) &&
+            !messenger_drain(node->messenger, now < until ? until - now : 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void drop_references(struct lab *lab)
+{
+    struct lab_inbox *item;
+
+    while ((item = lab_inbox_pop(lab)) != NULL) {
+        lab_inbox_free(item);
+    }
+    for (uint32_t i = 0; i < lab->n_conns; i++) {
+        struct lab_conn *conn = lab->conns[i];
+        struct connection *gone;
+
+        lab_lock(lab);
+        gone = conn->conn;
+        conn->conn = NULL;
+        conn->closed = true;
+        lab_unlock(lab);
+        conn_unref(gone);
+    }
+}
+
+static void free_messenger(struct lab_node *node)
+{
+    if (node->started) {
+        uint64_t *c = node->counters;
+
+        lab_node_counters(node, c);
+        node->leaked = c[LAB_COUNTER_connections] != 0 || c[LAB_COUNTER_accepting] != 0 ||
+                       c[LAB_COUNTER_dispatch_depth] != 0;
+    }
+    messenger_free(node->messenger);
+    node->messenger = NULL;
+    network_stack_free(node->stack);
+    node->stack = NULL;
+    world_os_free(node->lab->world, node->os);
+    node->os = NULL;
+}
+
+void lab_shutdown(struct lab *lab)
+{
+    lab_lock(lab);
+    lab->closing = true;
+    lab_changed(lab);
+    lab_unlock(lab);
+    lab->stop_senders = true;
+    for (int i = 0; i < lab->n_nodes; i++) {
+        if (lab->nodes[i]->messenger != NULL && lab->nodes[i]->pause != NULL) {
+            lab_node_pause(lab->nodes[i], false);
+        }
+    }
+    lab_senders_join(lab);
+    for (int i = 0; i < lab->n_nodes; i++) {
+        if (lab->nodes[i]->started && lab->nodes[i]->messenger != NULL) {
+            messenger_shutdown(lab->nodes[i]->messenger);
+        }
+    }
+    drop_references(lab);
+    for (int i = 0; i < lab->n_nodes; i++) {
+        free_messenger(lab->nodes[i]);
+    }
+}
+
+static void free_ledger(struct lab_ledger *ledger)
+{
+    for (uint32_t i = 0; i < ledger->n; i++) {
+        if (ledger->entries[i].owned) {
+            free((void *)(uintptr_t)ledger->entries[i].literal);
+        }
+    }
+    free(ledger->entries);
+    free(ledger->orders);
+    free(ledger);
+}
+
+void lab_free(struct lab *lab)
+{
+    if (lab == NULL) {
+        return;
+    }
+    for (int i = 0; i < lab->n_nodes; i++) {
+        CHECK(lab->nodes[i]->messenger == NULL);
+        free(lab->nodes[i]->pause);
+        free(lab->nodes[i]->log);
+        free(lab->nodes[i]);
+    }
+    for (uint32_t i = 0; i < lab->n_ledgers; i++) {
+        free_ledger(lab->ledgers[i]);
+    }
+    free(lab->ledgers);
+    for (uint32_t i = 0; i < lab->n_conns; i++) {
+        free(lab->conns[i]);
+    }
+    free(lab->conns);
+    os_cond_free(lab->world->os, lab->changed);
+    os_mutex_free(lab->world->os, lab->lock);
+    free(lab);
+}

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# lib.bash: what the tests against real Ceph share. Sourced by tests/interop/*.sh, which run
+# from the root of the tree with the program in $MSGRLAB.
+#
+# Gives each script a scratch folder ($dir), takes it and every process away at the end, and
+# bounds every step in time. One "ok ..." line per check; the first failure ends the script
+# with the output of what failed. Nothing here needs root.
+#
+# Environment: MSGRLAB (build/plain/msgrlab), INTEROP_KEEP=1 keeps $dir and says where it is.
+set -u
+unset CEPH_ARGS CEPH_CONF CEPH_KEYRING
+
+MSGRLAB=${MSGRLAB:-$PWD/build/plain/msgrlab}
+STEP_SECONDS=20
+pids=()
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+for tool in ceph-mon monmaptool ceph; do
+    command -v $tool >/dev/null || skip "$tool is not installed (packages ceph-mon, ceph-common)"
+done
+[ -x "$MSGRLAB" ] || {
+    echo "no program at $MSGRLAB: make it first, or set MSGRLAB"
+    exit 1
+}
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/msgrlab-interop.XXXXXX") || exit 1
+
+# ---- processes -----------------------------------------------------------------------
+
+# spawn NAME COMMAND...: runs it behind us, output in $dir/NAME.out; pid in $spawned.
+spawn() {
+    local name=$1
+    shift
+    # A shell starts background jobs deaf to SIGINT; ours shall hear it.
+    env --default-signal=INT,QUIT "$@" >"$dir/$name.out" 2>&1 </dev/null &
+    spawned=$!
+    pids+=("$spawned")
+}
+
+# stop PID [SIGNAL]: ends it and returns its exit code; after STEP_SECONDS it is killed.
+stop() {
+    local pid=$1 code
+    kill -"${2:-TERM}" "$pid" 2>/dev/null
+    (sleep $STEP_SECONDS && kill -KILL "$pid") 2>/dev/null &
+    local guard=$!
+    wait "$pid"
+    code=$?
+    kill "$guard" 2>/dev/null
+    wait "$guard" 2>/dev/null
+    return $code
+}
+
+cleanup() {
+    local pid
+    for pid in "${pids[@]}"; do
+        kill -CONT "$pid" 2>/dev/null
+        kill "$pid" 2>/dev/null
+    done
+    for pid in "${pids[@]}"; do
+        stop "$pid" TERM
+    done
+    if [ "${INTEROP_KEEP:-}" = 1 ]; then
+        echo "kept: $dir"
+    else
+        rm -rf "$dir"
+    fi
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# ---- checks --------------------------------------------------------------------------
+
+ok() {
+    echo "ok   $*"
+}
+
+# fail TEXT [FILE...]: says what went wrong, shows the files, ends the script.
+fail() {
+    local file
+    echo "FAIL $1"
+    shift
+    for file; do
+        echo "---- ${file##*/}"
+        tail -n 40 "$file"
+    done
+    exit 1
+}
+
+# run NAME CODE COMMAND...: must end with that exit code in time; output in $dir/NAME.out,
+# errors in $dir/NAME.err.
+run() {
+    local name=$1 want=$2 code
+    shift 2
+    timeout -k 5 $STEP_SECONDS "$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null
+    code=$?
+    [ $code -eq "$want" ] ||
+        fail "$name: '$*' ended with $code, not $want" "$dir/$name.out" "$dir/$name.err"
+}
+
+# says NAME PATTERN: what that command printed, anywhere, matches (grep -E).
+says() {
+    grep -qE -- "$2" "$dir/$1.out" "$dir/$1.err" ||
+        fail "$1: nothing printed matches '$2'" "$dir/$1.out" "$dir/$1.err"
+}
+
+# same NAME NAME: both commands printed the same.
+same() {
+    diff -u "$dir/$1.out" "$dir/$2.out" >"$dir/diff" ||
+        fail "$1 and $2 differ" "$dir/diff"
+}
+
+# ---- ports ---------------------------------------------------------------------------
+
+is_free() {
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# free_port: a port of the loopback that nobody listens on, in $port. Outside of the range
+# that outgoing connections take theirs from; somebody may still be quicker, so users retry.
+free_port() {
+    local i
+    for ((i = 0; i < 100; i++)); do
+        port=$((20000 + RANDOM % 12000))
+        is_free $port && return 0
+    done
+    fail "no free port found"
+}
+
+# ---- a monitor -----------------------------------------------------------------------
+
+ceph_conf() {
+    cat >"$dir/ceph.conf" <<EOF
+[global]
+fsid = $fsid
+auth cluster required = none
+auth service required = none
+auth client required = none
+keyring = /dev/null
+mon host = $mon_addrs
+mon data = $dir/mon
+run dir = $dir/run
+admin socket = $dir/run/\$name.asok
+log file = $dir/mon.log
+mon cluster log file = $dir/cluster.log
+mon data avail crit = 0
+mon data avail warn = 0
+EOF
+}
+
+# The ceph command as a client of the monitor that start_mon starts.
+real_ceph=(ceph -c "$dir/ceph.conf" --connect-timeout 5)
+
+# try_mon: one attempt, on two ports. Fails if the monitor ends or does not answer in time.
+try_mon() {
+    local until=$((SECONDS + STEP_SECONDS))
+    free_port
+    mon_v2=$port
+    free_port
+    mon_v1=$port
+    mon_addrs="[v2:127.0.0.1:$mon_v2,v1:127.0.0.1:$mon_v1]"
+    fsid=$(cat /proc/sys/kernel/random/uuid)
+    rm -rf "$dir/mon" "$dir/run"
+    mkdir "$dir/mon" "$dir/run"
+    ceph_conf
+    monmaptool --create --clobber --fsid "$fsid" --addv a "$mon_addrs" "$dir/monmap" &&
+        ceph-mon -c "$dir/ceph.conf" --mkfs -i a --monmap "$dir/monmap" || return 1
+    spawn mon ceph-mon -c "$dir/ceph.conf" -i a -f
+    mon_pid=$spawned
+    while [ $SECONDS -lt $until ] && kill -0 "$mon_pid" 2>/dev/null; do
+        timeout 3 "${real_ceph[@]}" mon dump && return 0
+        sleep 0.2
+    done
+    stop "$mon_pid" KILL
+    return 1
+}
+
+# start_mon: a monitor without authentication on the loopback. Sets mon_pid, mon_v2, mon_v1
+# (ports), fsid.
+start_mon() {
+    local attempt
+    for attempt in 1 2 3; do
+        try_mon >"$dir/start-$attempt.out" 2>&1 && return 0
+    done
+    fail "no monitor could be started" "$dir/start-$attempt.out" "$dir/mon.out" "$dir/mon.log"
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# scenarios.sh: the program $MSGRLAB as people use it.
+#
+#   1. every scenario that is shipped, under each driver: exit code 0
+#   2. every script in scripts/: the exit code and the words that its first lines name
+#        -- args: ...    options for the run
+#        -- exit: N      exit code
+#        -- says: TEXT   the output has TEXT
+#        -- never: TEXT  the output has it not
+#   3. the command line: errors, help, Ctrl-C, a trace that is kept
+#
+# Prints what was not as expected; exit 0 if nothing.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/../..
+msgrlab=${MSGRLAB:?"the program to test"}
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+failures=0 checks=0
+
+fail() {
+    echo "FAILED: $1"
+    [ -n "${2:-}" ] && sed 's/^/    | /' "$2"
+    failures=$((failures + 1))
+}
+
+# run NAME EXPECTED-EXIT ARG...: output in $tmp/NAME
+run() {
+    local name=$1 want=$2 code
+    shift 2
+    checks=$((checks + 1))
+    timeout -k 5 90 "$msgrlab" "$@" >"$tmp/$name" 2>&1 </dev/null
+    code=$?
+    [ $code -eq "$want" ] && return 0
+    fail "$name: exit code $code instead of $want: msgrlab $*" "$tmp/$name"
+    return 1
+}
+
+# says NAME TEXT
+says() {
+    checks=$((checks + 1))
+    grep -qF -e "$2" "$tmp/$1" || fail "$1: does not say: $2" "$tmp/$1"
+}
+
+cd "$root" || exit 1
+
+# ---- 1. scenarios ------------------------------------------------------------------
+
+for script in scenarios/*.lua; do
+    name=$(basename "$script" .lua)
+    for driver in epoll poll select; do
+        run "$name-$driver" 0 run "$script" --driver $driver &&
+            says "$name-$driver" "result        ok"
+    done
+done
+
+# ---- 2. scripts --------------------------------------------------------------------
+
+for script in "$here"/scripts/*.lua; do
+    name=$(basename "$script")
+    # shellcheck disable=SC2046 # options are words
+    run "$name" "$(sed -n 's/^-- exit: //p' "$script")" \
+        run "$script" $(sed -n 's/^-- args: //p' "$script") || continue
+    while IFS= read -r text; do
+        says "$name" "$text"
+    done < <(sed -n 's/^-- says: //p' "$script")
+    while IFS= read -r text; do
+        grep -qF -e "$text" "$tmp/$name" && fail "$name: says: $text" "$tmp/$name"
+    done < <(sed -n 's/^-- never: //p' "$script")
+done
+
+# ---- 3. the command line -----------------------------------------------------------
+
+run help 0 --help && says help "exit codes:"
+run version 0 --version && says version "msgrlab "
+run nothing 2
+run typo 2 rnu && says typo "did you mean 'run'?"
+for command in run show peer bench doctor; do
+    run "help-$command" 0 $command --help && says "help-$command" "usage: msgrlab $command"
+done
+run option-typo 2 run --sede 3 scenarios/hello.lua &&
+    says option-typo "did you mean '--seed'?"
+run no-value 2 run scenarios/hello.lua --seed && says no-value "'--seed' needs a value"
+run bad-seed 2 run scenarios/hello.lua --seed x
+run bad-driver 2 run scenarios/hello.lua --driver kqueue &&
+    says bad-driver "valid: epoll, poll, select"
+run no-sim 4 run scenarios/hello.lua --on sim && says no-sim "not in this version"
+run no-rdma 4 run scenarios/hello.lua --stack rdma
+run no-script 5 run scenarios/helo.lua && says no-script "scenarios/hello.lua"
+run no-script-2 2 run && says no-script-2 "which script?"
+run directory 5 run scenarios
+run unused-set 0 run scenarios/hello.lua --set pins=3 &&
+    says unused-set "the script never asked for --set pins"
+run used-set 0 run scenarios/hello.lua --set pings=17 && says used-set "34 sent, 34 received"
+run no-trace 3 run scenarios/hello.lua --no-trace &&
+    says no-trace "expect.steps needs a trace"
+run doctor 0 doctor && says doctor "listen on 127.0.0.1"
+run bench 0 bench --rounds 1 --count 50 && says bench "raw epoll"
+
+# A trace is kept, can be shown, and can be replaced; another file cannot.
+run trace 0 run scenarios/hello.lua --trace "$tmp/hello.trace" && says trace "records, 0 lost"
+run trace-again 0 run scenarios/hello.lua --trace "$tmp/hello.trace"
+run show 0 show "$tmp/hello.trace" && says show "send_message"
+run show-view 2 show "$tmp/hello.trace" --view nothing
+run show-missing 5 show "$tmp/missing.trace"
+cp scenarios/hello.lua "$tmp/precious.lua"
+run trace-over-file 5 run scenarios/hello.lua --trace "$tmp/precious.lua" &&
+    says trace-over-file "is no trace"
+cmp -s scenarios/hello.lua "$tmp/precious.lua" || fail "a file was destroyed by --trace"
+run trace-nowhere 5 run scenarios/hello.lua --trace "$tmp/no/such/dir/x.trace"
+
+# Two runs with one seed print the same, timing aside.
+for i in 1 2; do
+    run "seed-$i" 0 run "$here/scripts/random.lua" --seed 99
+    grep -v '^time' "$tmp/seed-$i" >"$tmp/seed-$i.lines"
+done
+cmp -s "$tmp/seed-1.lines" "$tmp/seed-2.lines" || fail "one seed, two outcomes"
+
+# Ctrl-C: a clean end, the summary so far, a whole trace.
+checks=$((checks + 1))
+cat >"$tmp/long.lua" <<'LUA'
+local a, b = node "a", node "b"
+a:connect(b):send_many(5, { front = 10 })
+wait(expect.delivered(b, 5))
+print "ready"
+sleep(60)
+LUA
+setsid "$msgrlab" run "$tmp/long.lua" --trace "$tmp/long.trace" >"$tmp/long" 2>&1 </dev/null &
+pid=$!
+for _ in $(seq 100); do
+    grep -q ready "$tmp/long" && break
+    sleep 0.1
+done
+kill -INT $pid
+wait $pid
+code=$?
+[ $code -eq 130 ] || fail "Ctrl-C: exit code $code instead of 130" "$tmp/long"
+says long "result        interrupted"
+says long "5 sent, 5 received"
+run show-long 0 show "$tmp/long.trace" && says show-long "dispatch"
+
+echo "$checks checks, $failures failed"
+[ $failures -eq 0 ]

@@ -1,0 +1,3 @@
+-- exit: 3
+-- says: net_here.lua:3: net.partition needs the simulated world
+net.partition("a", "b")
