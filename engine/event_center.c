@@ -46,7 +46,7 @@ int event_center_init(struct event_center *c, struct os *os, uint32_t id,
                       enum event_driver_kind driver)
 {
     int fds[2] = {-1, -1};
-    char name[40];
+    char name[64];
     int err;
 
     memset(c, 0, sizeof(*c));
@@ -70,7 +70,7 @@ int event_center_init(struct event_center *c, struct os *os, uint32_t id,
         err = -ENOMEM;
         goto fail;
     }
-    snprintf(name, sizeof(name), "center-%u (%s)", id, event_driver_name(driver));
+    snprintf(name, sizeof(name), "%.16s.center-%u (%s)", os->name, id, event_driver_name(driver));
     c->trace_id = trace_object(os, TRACE_OBJECT_CENTER, 0, name);
     return 0;
 fail:

@@ -90,6 +90,9 @@ static inline struct range range_of(const struct trace_record *r)
 {
     uint64_t bytes = r->val > 0 ? (uint64_t)r->val : 0;
 
+    if (r->kind == TP_R5_READ_UNTIL) {
+        bytes -= MIN(bytes, r->aux); /* what it wanted but did not get yet */
+    }
     return r->kind == TP_R4_ALLOCATE ? (struct range){r->a1, range_end(r->a1, 1)}
                                      : (struct range){r->a0, range_end(r->a0, bytes)};
 }
