@@ -264,8 +264,8 @@ static void check_connected(struct connection *c)
         if (result == -ECONNREFUSED) {
             messenger_queue_event(c->m, DISPATCH_REFUSED, c);
         }
-        conn_fault(c, result, result == -ECONNREFUSED ? "connection refused"
-                                                      : "connect failed");
+        conn_fault(c, result,
+                   result == -ECONNREFUSED ? "connection refused" : "connect failed");
         return;
     }
     event_center_delete_file_event(&c->worker->center, c->fd, OS_WRITABLE);
@@ -408,7 +408,8 @@ static void note_fault(struct connection *c, int err, const char *why)
     os_lock(c->os, c->lock);
     c->why = why;
     os_unlock(c->os, c->lock);
-    TRACE(c->os, CONN_FAULT, .obj = c->trace_id, .val = err, .a0 = trace_string(c->os, why));
+    TRACE(c->os, CONN_FAULT, .obj = c->trace_id, .val = err,
+          .a0 = trace_string(c->os, why));
 }
 
 /* Before the session is up a dialler keeps trying, with pauses that double (Ceph:
@@ -602,15 +603,15 @@ void conn_set_private(struct connection *c, void *ptr)
 }
 
 /* The published fields, each read under the lock. */
-#define CONN_GETTER(type, name, field)                                                   \
-    type name(struct connection *c)                                                      \
-    {                                                                                    \
-        type value;                                                                      \
-                                                                                         \
-        os_lock(c->os, c->lock);                                                         \
-        value = c->field;                                                                \
-        os_unlock(c->os, c->lock);                                                       \
-        return value;                                                                    \
+#define CONN_GETTER(type, name, field)                                                     \
+    type name(struct connection *c)                                                        \
+    {                                                                                      \
+        type value;                                                                        \
+                                                                                           \
+        os_lock(c->os, c->lock);                                                           \
+        value = c->field;                                                                  \
+        os_unlock(c->os, c->lock);                                                         \
+        return value;                                                                      \
     }
 
 CONN_GETTER(bool, conn_is_connected, ready)

@@ -38,8 +38,8 @@ enum in_state {
 
 struct frame_in {
     enum in_state state;
-    size_t done;                 /* bytes of the present piece that have arrived */
-    uint8_t raw[PREAMBLE_BYTES]; /* banner prefix, preamble, crc, epilogue */
+    size_t done;                          /* bytes of the present piece that have arrived */
+    uint8_t raw[PREAMBLE_BYTES];          /* banner prefix, preamble, crc, epilogue */
     uint8_t header[MESSAGE_HEADER_BYTES]; /* segment 0 of a MESSAGE */
     struct preamble preamble;
     uint32_t segment;
@@ -64,11 +64,11 @@ struct connection {
 
     struct os_mutex *lock; /* owned; guards the next block */
     struct out_queue out_q;
-    bool down;              /* mark_down was called: no callback any more */
-    bool closed;            /* nothing can be sent any more */
-    bool gone;              /* conn_close ran: no event may be posted any more */
-    bool ready;             /* the session is up */
-    bool keepalive_wanted;  /* for the next write event */
+    bool down;             /* mark_down was called: no callback any more */
+    bool closed;           /* nothing can be sent any more */
+    bool gone;             /* conn_close ran: no event may be posted any more */
+    bool ready;            /* the session is up */
+    bool keepalive_wanted; /* for the next write event */
     uint64_t keepalive_acks, last_keepalive_ack_ns;
     int peer_type;
     int64_t peer_num;
@@ -87,15 +87,15 @@ struct connection {
     bool started;            /* the start event ran */
     bool was_ready;          /* on_connect or on_accept was (or will be) called */
 
-    struct entity_addr target;     /* the address we dial, or were dialled at */
+    struct entity_addr target;       /* the address we dial, or were dialled at */
     struct connected_socket *socket; /* owned; NULL when there is none */
-    int fd;                        /* of socket; -1 */
+    int fd;                          /* of socket; -1 */
     bool watching_writable;
 
     /* Writing. Stream offsets count from the first byte of the socket. */
     struct buffer_list outgoing;
-    uint64_t out_at;      /* stream offset behind the last byte in outgoing */
-    uint64_t unflushed;   /* messages whose last byte may still be in outgoing */
+    uint64_t out_at;    /* stream offset behind the last byte in outgoing */
+    uint64_t unflushed; /* messages whose last byte may still be in outgoing */
 
     /* Reading. */
     struct buffer recv_buf;
@@ -106,14 +106,15 @@ struct connection {
     struct throttle *waiting_on; /* NULL unless in a THROTTLE state */
 
     /* Protocol. */
-    bool rev1;                /* 2.1 framing, once the banner is in */
-    bool lossy;               /* of this session: the server's word */
+    bool rev1;  /* 2.1 framing, once the banner is in */
+    bool lossy; /* of this session: the server's word */
     uint64_t client_cookie, server_cookie, global_seq, connect_seq, peer_global_seq;
     uint64_t in_seq, out_seq, acked_seq; /* of this session */
-    uint64_t ack_owed;        /* messages received since the last ack we sent */
+    uint64_t ack_owed;                   /* messages received since the last ack we sent */
     bool keepalive_answer_owed;
     struct frame_keepalive keepalive_answer;
-    struct list sent; /* lossless: messages not acknowledged yet; at most as many as out_q */
+    struct list
+        sent; /* lossless: messages not acknowledged yet; at most as many as out_q */
     uint64_t n_sent;
 };
 
@@ -146,7 +147,8 @@ int conn_watch(struct connection *c, int mask);
 /* ---- connection_write.c ---- */
 
 /* Appends one control frame to outgoing. Sent by the next conn_try_send. Owner. */
-void conn_queue_frame(struct connection *c, enum frame_tag tag, const struct wire_writer *w);
+void conn_queue_frame(struct connection *c, enum frame_tag tag,
+                      const struct wire_writer *w);
 /* Appends raw bytes (the banner). Owner. */
 void conn_queue_bytes(struct connection *c, const void *data, size_t len);
 /* S5: hands outgoing to the stack; watches for writable while something is left. 0, or a

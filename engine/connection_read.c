@@ -103,7 +103,8 @@ static size_t take_recv_buf(struct connection *c, uint8_t *dst, size_t len)
 }
 
 /* Continues to fill dst[0..len); in.done counts what has arrived in former calls. */
-static int fill_piece(struct connection *c, uint8_t *dst, size_t len, size_t *ret_prefetched)
+static int fill_piece(struct connection *c, uint8_t *dst, size_t len,
+                      size_t *ret_prefetched)
 {
     for (;;) {
         size_t got = take_recv_buf(c, dst + c->in.done, len - c->in.done);
@@ -336,8 +337,8 @@ static int handle_frame(struct connection *c)
     struct wire_reader r = wire_reader(payload.data, payload.len);
     int err;
 
-    TRACE(c->os, FRAME_IN, .obj = c->trace_id, .a0 = tag, .val = (int32_t)(c->in_at - c->in.at),
-          .a1 = c->in.at);
+    TRACE(c->os, FRAME_IN, .obj = c->trace_id, .a0 = tag,
+          .val = (int32_t)(c->in_at - c->in.at), .a1 = c->in.at);
     c->in.state = IN_PREAMBLE;
     if (tag == TAG_MESSAGE) {
         err = session_message(c);
@@ -362,8 +363,8 @@ static int read_epilogue(struct connection *c)
     if (result <= 0) {
         return result;
     }
-    if (len > 0 && epilogue_decode(c->in.raw, &c->in.preamble, c->rev1, c->in.crcs, &aborted,
-                                   &why) < 0) {
+    if (len > 0 && epilogue_decode(c->in.raw, &c->in.preamble, c->rev1, c->in.crcs,
+                                   &aborted, &why) < 0) {
         return fault(c, -EBADMSG, why);
     }
     if (aborted) {

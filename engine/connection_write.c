@@ -98,7 +98,8 @@ void conn_queue_frame(struct connection *c, enum frame_tag tag, const struct wir
     size_t len;
 
     CHECK(!w->failed);
-    len = frame_control_encode(tag, c->rev1, w->start, wire_written(w), frame, sizeof(frame));
+    len =
+        frame_control_encode(tag, c->rev1, w->start, wire_written(w), frame, sizeof(frame));
     CHECK(len > 0);
     TRACE(c->os, FRAME_OUT, .obj = c->trace_id, .a0 = tag, .val = (int32_t)len,
           .a1 = c->out_at);
@@ -114,11 +115,14 @@ static uint32_t segment_crc(const struct buffer *b)
 static int append_message(struct connection *c, struct message *msg)
 {
     const struct buffer *parts[] = {&msg->front, &msg->middle, &msg->data};
-    struct preamble p = {.tag = TAG_MESSAGE, .segments = 1, .len = {MESSAGE_HEADER_BYTES},
+    struct preamble p = {.tag = TAG_MESSAGE,
+                         .segments = 1,
+                         .len = {MESSAGE_HEADER_BYTES},
                          .align = {FRAME_ALIGN_DEFAULT}};
     uint32_t crcs[FRAME_SEGMENTS_MAX] = {0};
     uint8_t head[PREAMBLE_BYTES + MESSAGE_HEADER_BYTES + 4], tail[EPILOGUE_REV0_BYTES];
-    struct wire_writer w = wire_writer(head + PREAMBLE_BYTES, sizeof(head) - PREAMBLE_BYTES);
+    struct wire_writer w =
+        wire_writer(head + PREAMBLE_BYTES, sizeof(head) - PREAMBLE_BYTES);
     int err;
 
     frame_message_header_encode(&w, &msg->header);
@@ -142,7 +146,8 @@ static int append_message(struct connection *c, struct message *msg)
     }
     if (err == 0) {
         epilogue_encode(tail, &p, c->rev1, false, crcs);
-        err = buffer_list_append_copy(&c->outgoing, tail, frame_epilogue_bytes(&p, c->rev1));
+        err =
+            buffer_list_append_copy(&c->outgoing, tail, frame_epilogue_bytes(&p, c->rev1));
     }
     msg->frame_bytes = (uint32_t)frame_wire_bytes(&p, c->rev1);
     return append_or_fault(c, err, msg->frame_bytes);

@@ -41,8 +41,8 @@ static int epoll_wait_fired(struct event_driver *d, struct fired_event *fired, i
                             int64_t timeout_ns)
 {
     struct driver_epoll *e = to_epoll(d);
-    int got = os_epoll_wait(d->os, e->epfd, e->raw, MIN(n, (int)ARRAY_SIZE(e->raw)),
-                            timeout_ns);
+    int got =
+        os_epoll_wait(d->os, e->epfd, e->raw, MIN(n, (int)ARRAY_SIZE(e->raw)), timeout_ns);
 
     for (int i = 0; i < got; i++) {
         fired[i] = (struct fired_event){.cookie = e->raw[i].cookie, .mask = e->raw[i].mask};

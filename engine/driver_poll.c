@@ -124,11 +124,9 @@ static int poll_wait(struct event_driver *d, struct fired_event *fired, int n,
         if (bits != 0) {
             ready--;
             fired[got].cookie = p->cookies[i];
-            fired[got].mask = (bits & POLLIN ? OS_READABLE : 0) |
-                              (bits & POLLOUT ? OS_WRITABLE : 0) |
-                              (bits & (POLLERR | POLLHUP | POLLNVAL)
-                                   ? OS_READABLE | OS_WRITABLE
-                                   : 0);
+            fired[got].mask =
+                (bits & POLLIN ? OS_READABLE : 0) | (bits & POLLOUT ? OS_WRITABLE : 0) |
+                (bits & (POLLERR | POLLHUP | POLLNVAL) ? OS_READABLE | OS_WRITABLE : 0);
             got++;
         }
         i = i + 1 < p->n ? i + 1 : 0;

@@ -70,7 +70,8 @@ int event_center_init(struct event_center *c, struct os *os, uint32_t id,
         err = -ENOMEM;
         goto fail;
     }
-    snprintf(name, sizeof(name), "%.16s.center-%u (%s)", os->name, id, event_driver_name(driver));
+    snprintf(name, sizeof(name), "%.16s.center-%u (%s)", os->name, id,
+             event_driver_name(driver));
     c->trace_id = trace_object(os, TRACE_OBJECT_CENTER, 0, name);
     return 0;
 fail:
@@ -220,7 +221,8 @@ static int run_file_event(struct event_center *c, const struct fired_event *fire
         return 0;
     }
     if ((c->files[fd].mask & fired->mask) == 0) {
-        TRACE(c->os, FILE_SKIP, .obj = c->trace_id, .a0 = fired->cookie, .val = fired->mask);
+        TRACE(c->os, FILE_SKIP, .obj = c->trace_id, .a0 = fired->cookie,
+              .val = fired->mask);
         return 0;
     }
     event = TRACE(c->os, FILE_EVENT, .obj = c->trace_id, .a0 = fired->cookie,
@@ -420,8 +422,8 @@ bool event_center_post(struct event_center *c, struct external_event *ev)
         ev->ordinal = ++c->post_ordinal;
         list_push_back(&c->external, &ev->node);
         stat_add(&c->stats.posts, 1);
-        ev->cause = TRACE(c->os, EXT_POST, .obj = c->trace_id, .val = wake, .a0 = ev->ordinal,
-                          .a1 = ev->name_id, .aux = (uint32_t)(n + 1));
+        ev->cause = TRACE(c->os, EXT_POST, .obj = c->trace_id, .val = wake,
+                          .a0 = ev->ordinal, .a1 = ev->name_id, .aux = (uint32_t)(n + 1));
         if (wake) {
             note_wakeup(c);
         }
@@ -488,8 +490,8 @@ static int run_external_events(struct event_center *c)
     while (next_external(c, &batch, &ev)) {
         uint64_t event, before;
 
-        event = TRACE(c->os, EXT_RUN, .obj = c->trace_id, .a0 = ev.ordinal, .a1 = ev.name_id,
-                      .cause = ev.cause);
+        event = TRACE(c->os, EXT_RUN, .obj = c->trace_id, .a0 = ev.ordinal,
+                      .a1 = ev.name_id, .cause = ev.cause);
         before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
         ev.fn(ev.arg); /* may free the event */
         if (TRACE_ON(c->os)) {

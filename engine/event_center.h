@@ -124,8 +124,8 @@ static inline bool time_event_is_armed(const struct time_event *t)
     return t->id != 0;
 }
 
-void external_event_init(struct external_event *ev, const char *name,
-                         void (*fn)(void *arg), void *arg);
+void external_event_init(struct external_event *ev, const char *name, void (*fn)(void *arg),
+                         void *arg);
 /* Queues the event: true; or merges it with its queued self: false. Any thread. */
 bool event_center_post(struct event_center *c, struct external_event *ev);
 /* Takes a queued event back: true if it was queued. Owner only. */

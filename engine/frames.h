@@ -107,7 +107,7 @@ struct frame_hello {
 };
 
 struct frame_auth_request {
-    uint32_t method; /* 1 = none, 2 = cephx */
+    uint32_t method;                        /* 1 = none, 2 = cephx */
     uint32_t modes_n, modes[FRAME_VEC_MAX]; /* connection modes, preferred first; 1 = crc */
     const uint8_t *payload;
     size_t payload_len;

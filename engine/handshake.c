@@ -40,8 +40,8 @@ static int give_up(struct connection *c, int err, const char *why)
 }
 
 /* A writer over a buffer every control payload fits into. */
-#define PAYLOAD_WRITER(w)                                                                \
-    uint8_t w##_bytes[FRAME_CONTROL_MAX];                                                \
+#define PAYLOAD_WRITER(w)                                                                  \
+    uint8_t w##_bytes[FRAME_CONTROL_MAX];                                                  \
     struct wire_writer w = wire_writer(w##_bytes, sizeof(w##_bytes))
 
 static int send_frame(struct connection *c, enum frame_tag tag, const struct wire_writer *w)

@@ -48,7 +48,7 @@
 
 #define CONNECT_READY_TIMEOUT_NS (10 * NSEC_PER_SEC) /* ms_connection_ready_timeout */
 #define CONNECT_IDLE_TIMEOUT_NS (900 * NSEC_PER_SEC) /* ms_connection_idle_timeout */
-#define BACKOFF_INITIAL_NS (200 * NSEC_PER_MSEC) /* ms_initial_backoff */
-#define BACKOFF_MAX_NS (15 * NSEC_PER_SEC) /* ms_max_backoff */
+#define BACKOFF_INITIAL_NS (200 * NSEC_PER_MSEC)     /* ms_initial_backoff */
+#define BACKOFF_MAX_NS (15 * NSEC_PER_SEC)           /* ms_max_backoff */
 
 #endif

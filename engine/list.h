@@ -86,8 +86,8 @@ static inline void list_splice_back(struct list *to, struct list *from)
 
 #define list_for_each(l, it) for (struct list *it = (l)->next; it != (l); it = it->next)
 
-#define list_for_each_safe(l, it)                                                        \
-    for (struct list *it = (l)->next, *it##_next = it->next; it != (l);                  \
+#define list_for_each_safe(l, it)                                                          \
+    for (struct list *it = (l)->next, *it##_next = it->next; it != (l);                    \
          it = it##_next, it##_next = it->next)
 
 #endif

@@ -330,7 +330,8 @@ void messenger_mark_down_all(struct messenger *m)
     os_lock(m->os, m->lock);
     conns = malloc((m->n_all + 1) * sizeof(struct connection *));
     CHECK(conns != NULL);
-    list_for_each(&m->all, node) {
+    list_for_each(&m->all, node)
+    {
         conns[n++] = conn_ref(container_of(node, struct connection, node));
     }
     os_unlock(m->os, m->lock);
@@ -411,7 +412,8 @@ uint64_t messenger_next_global_seq(struct messenger *m, uint64_t at_least)
 {
     uint64_t seq = atomic_load(&m->global_seq);
 
-    while (seq < at_least && !atomic_compare_exchange_weak(&m->global_seq, &seq, at_least)) {
+    while (seq < at_least &&
+           !atomic_compare_exchange_weak(&m->global_seq, &seq, at_least)) {
     }
     return atomic_fetch_add(&m->global_seq, 1) + 1;
 }

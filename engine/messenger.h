@@ -30,8 +30,8 @@ struct messenger;
 
 /* Zeroed fields mean the default of limits.h. */
 struct messenger_opts {
-    struct os *os;               /* borrowed; required */
-    struct network_stack *stack; /* borrowed, outlives the messenger; required */
+    struct os *os;                /* borrowed; required */
+    struct network_stack *stack;  /* borrowed, outlives the messenger; required */
     enum entity_type entity_type; /* what we say we are; required */
     const char *entity_id;        /* copied: "admin" of client.admin; "" if NULL */
     int64_t entity_num;           /* our number (osd.N, mon rank); -1 = none known */
@@ -129,7 +129,7 @@ void messenger_free(struct messenger *m);
 
 /* What is live right now; for leak checks and summaries. */
 struct messenger_stats {
-    uint32_t connections, accepting; /* registered or anonymous; in handshake */
+    uint32_t connections, accepting;           /* registered or anonymous; in handshake */
     uint64_t messages_sent, messages_received; /* of all workers */
     uint64_t dispatch_depth, dispatch_bytes;
     struct event_center_stats center; /* summed over workers; exact after shutdown */
@@ -139,7 +139,7 @@ void messenger_stats(struct messenger *m, struct messenger_stats *ret);
 /* ---- connections ---- */
 
 struct connection *conn_ref(struct connection *conn);
-void conn_unref(struct connection *conn); /* NULL is fine */
+void conn_unref(struct connection *conn);        /* NULL is fine */
 uint64_t conn_id(const struct connection *conn); /* unique in its messenger, 1.. */
 uint32_t conn_trace_id(const struct connection *conn);
 struct messenger *conn_messenger(struct connection *conn);

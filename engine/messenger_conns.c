@@ -18,7 +18,8 @@ static struct list *bucket(struct messenger *m, const struct entity_addrvec *add
 static struct connection *find_registered(struct messenger *m,
                                           const struct entity_addrvec *addrs)
 {
-    list_for_each(bucket(m, addrs), node) {
+    list_for_each(bucket(m, addrs), node)
+    {
         struct connection *c = container_of(node, struct connection, hash_node);
 
         if (entity_addrvec_equal(&c->key, addrs)) {

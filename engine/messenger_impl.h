@@ -21,7 +21,7 @@ struct messenger {
     struct messenger_opts opts; /* defaults filled in */
     char entity_id[64];
     struct os *os;
-    struct worker_pool *pool;       /* owned */
+    struct worker_pool *pool;        /* owned */
     struct dispatch_queue *dispatch; /* owned */
     struct dispatcher dispatchers[DISPATCHERS_MAX];
     int n_dispatchers;
@@ -48,7 +48,7 @@ struct messenger {
     _Atomic uint64_t global_seq;
     _Atomic uint64_t next_flow;
     _Atomic uint32_t live_conns; /* connections not freed yet, the loopback one included */
-    _Atomic uint64_t unsent; /* messages accepted but not yet handed to a stack */
+    _Atomic uint64_t unsent;     /* messages accepted but not yet handed to a stack */
 };
 
 /* ---- messenger.c ---- */

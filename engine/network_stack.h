@@ -40,8 +40,9 @@ struct network_stack_ops {
                   const struct socket_options *opts, struct server_socket **ret,
                   struct entity_addr *ret_addr);
     /* Starts a connection. 0 with a socket (connected or in progress), or -errno. */
-    int (*connect)(struct network_stack *s, struct worker *w, const struct entity_addr *addr,
-                   const struct socket_options *opts, struct connected_socket **ret);
+    int (*connect)(struct network_stack *s, struct worker *w,
+                   const struct entity_addr *addr, const struct socket_options *opts,
+                   struct connected_socket **ret);
     void (*free)(struct network_stack *s); /* no socket left */
 };
 
@@ -52,8 +53,9 @@ struct network_stack {
 
 struct server_socket_ops {
     /* A connected socket for worker `w`. -EAGAIN: nobody waits; -EMFILE, ... */
-    int (*accept)(struct server_socket *s, struct worker *w, const struct socket_options *opts,
-                  struct connected_socket **ret, struct entity_addr *ret_peer);
+    int (*accept)(struct server_socket *s, struct worker *w,
+                  const struct socket_options *opts, struct connected_socket **ret,
+                  struct entity_addr *ret_peer);
     int (*fd)(const struct server_socket *s);
     void (*close)(struct server_socket *s); /* closes and frees; its file event is gone */
 };
@@ -72,9 +74,11 @@ struct connected_socket_ops {
     ssize_t (*send)(struct connected_socket *s, const struct iovec *iov, int n, bool more);
     void (*shutdown)(struct connected_socket *s); /* both directions; close comes later */
     int (*fd)(const struct connected_socket *s);
-    int (*local_addr)(struct connected_socket *s, struct entity_addr *ret); /* type, nonce 0 */
+    int (*local_addr)(struct connected_socket *s,
+                      struct entity_addr *ret); /* type, nonce 0 */
     int (*peer_addr)(struct connected_socket *s, struct entity_addr *ret);
-    void (*close)(struct connected_socket *s); /* closes and frees; its file events are gone */
+    void (*close)(
+        struct connected_socket *s); /* closes and frees; its file events are gone */
 };
 
 struct connected_socket {
@@ -121,7 +125,8 @@ static inline int connected_socket_is_connected(struct connected_socket *s)
 {
     return s->ops->is_connected(s);
 }
-static inline ssize_t connected_socket_read(struct connected_socket *s, void *buf, size_t len)
+static inline ssize_t connected_socket_read(struct connected_socket *s, void *buf,
+                                            size_t len)
 {
     return s->ops->read(s, buf, len);
 }

@@ -65,8 +65,8 @@ struct os_ops {
     /* A mutex, not recursive. `name` is borrowed and must be static: it appears in deadlock
      * reports and defines the lock class of the lock-order checker. NULL if no memory. */
     struct os_mutex *(*mutex_new)(struct os *os, const char *name);
-    void (*mutex_free)(struct os_mutex *mutex); /* unlocked, no waiter; NULL is fine */
-    void (*mutex_lock)(struct os_mutex *mutex); /* may block */
+    void (*mutex_free)(struct os_mutex *mutex);   /* unlocked, no waiter; NULL is fine */
+    void (*mutex_lock)(struct os_mutex *mutex);   /* may block */
     void (*mutex_unlock)(struct os_mutex *mutex); /* by the thread that locked it */
     struct os_cond *(*cond_new)(struct os *os, const char *name);
     void (*cond_free)(struct os_cond *cond); /* no waiter; NULL is fine */

@@ -320,7 +320,8 @@ static int linux_epoll_wait(struct os *os, int epfd, struct os_epoll_event *even
         uint32_t e = raw[i].events;
 
         events[i].cookie = raw[i].data.u64;
-        events[i].mask = (e & EPOLLIN ? OS_READABLE : 0) | (e & EPOLLOUT ? OS_WRITABLE : 0) |
+        events[i].mask = (e & EPOLLIN ? OS_READABLE : 0) |
+                         (e & EPOLLOUT ? OS_WRITABLE : 0) |
                          (e & (EPOLLERR | EPOLLHUP) ? OS_READABLE | OS_WRITABLE : 0);
     }
     return got;

@@ -19,8 +19,8 @@ struct processor {
     struct worker *worker;
     struct server_socket *socket; /* owned; NULL once stopped */
     uint32_t trace_id;
-    bool watching;             /* owner */
-    struct time_event retry;   /* owner: after a failed accept */
+    bool watching;           /* owner */
+    struct time_event retry; /* owner: after a failed accept */
     struct external_event resume_event;
 };
 
@@ -144,7 +144,7 @@ static void accept_some(void *arg, int fd, int mask)
         unwatch_listener(p);
     } else if (err == -EBUSY) {
         TRACE(p->m->os, ACCEPT_ERROR, .obj = p->trace_id, .val = err);
-        unwatch_listener(p); /* processors_resume */
+        unwatch_listener(p);     /* processors_resume */
         processors_resume(p->m); /* in case the room came before we stopped watching */
     } else if (err != -EAGAIN) {
         pause_accepting(p, err);
@@ -191,8 +191,8 @@ static int bind_one(struct messenger *m, struct worker *worker,
                     struct entity_addr *ret_bound)
 {
     struct server_socket *refused = NULL;
-    int err = network_stack_listen(m->opts.stack, worker, addr, &m->opts.socket, ret,
-                                   ret_bound);
+    int err =
+        network_stack_listen(m->opts.stack, worker, addr, &m->opts.socket, ret, ret_bound);
 
     while (err == 0 && entity_addr_port(addr) == 0 && is_avoided(m, ret_bound)) {
         /* Hold the refused port while asking again, or it might come back. */

@@ -62,14 +62,14 @@ enum sock_state {
 #define X(id, name, next) SOCK_##id,
     SOCK_STATES(X)
 #undef X
-    SOCK_STATE_COUNT,
+        SOCK_STATE_COUNT,
 };
 
 enum proto_state {
 #define X(id, name, next) PROTO_##id,
     PROTO_STATES(X)
 #undef X
-    PROTO_STATE_COUNT,
+        PROTO_STATE_COUNT,
 };
 
 #endif

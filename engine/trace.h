@@ -24,8 +24,8 @@ struct trace;
 
 struct trace_opts {
     enum trace_mode mode;
-    uint64_t bytes_max; /* of the file; 0 = 4 GiB for a stream, 64 MiB for a ring */
-    const char *title;  /* what is recorded; NULL = "" */
+    uint64_t bytes_max;  /* of the file; 0 = 4 GiB for a stream, 64 MiB for a ring */
+    const char *title;   /* what is recorded; NULL = "" */
     uint64_t created_ns; /* wall clock for the header (the caller has a clock) */
 };
 
@@ -75,8 +75,8 @@ static inline bool trace_is_compiled_out(const struct os *os)
  * TRACE(os, S3_QUEUE, .obj = id, .val = bytes): records; the value is the event id, or 0.
  * The fields are evaluated only when recording.
  */
-#define TRACE(os, kind_, ...)                                                            \
-    (TRACE_ON(os) ? trace_emit((os), TP_##kind_, &(const struct trace_args){__VA_ARGS__}) \
+#define TRACE(os, kind_, ...)                                                              \
+    (TRACE_ON(os) ? trace_emit((os), TP_##kind_, &(const struct trace_args){__VA_ARGS__})  \
                   : 0)
 
 #endif

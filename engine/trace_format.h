@@ -21,8 +21,8 @@
 #include <stdint.h>
 
 #define TRACE_MAGIC 0x4543415254424c4dULL /* "MLBTRACE" */
-#define TRACE_MAJOR 1 /* readers refuse another major */
-#define TRACE_MINOR 0 /* new kinds only */
+#define TRACE_MAJOR 1                     /* readers refuse another major */
+#define TRACE_MINOR 0                     /* new kinds only */
 #define TRACE_BLOCK_BYTES 65536
 #define TRACE_HEADER_BYTES 4096
 #define TRACE_RECORDS_PER_BLOCK (TRACE_BLOCK_BYTES / 64 - 1)
@@ -33,14 +33,14 @@ struct trace_file_header {
     uint16_t record_bytes; /* 64; a reader uses the prefix it knows */
     uint16_t kinds;        /* how many trace points the writer knew */
     uint32_t block_bytes;
-    uint32_t salt;         /* seed of every record's crc */
-    uint32_t mode;         /* enum trace_mode */
-    uint32_t clean;        /* 1 after trace_close: nothing was torn */
-    uint64_t kinds_hash;   /* of the names and formats in trace_points.h */
-    uint64_t created_ns;   /* wall clock; in no record and in no hash */
-    uint64_t lost;         /* records dropped because the file was full */
-    char program[64];      /* "msgrlab 0.1.0" */
-    char title[256];       /* what was run: the command line or the scenario */
+    uint32_t salt;       /* seed of every record's crc */
+    uint32_t mode;       /* enum trace_mode */
+    uint32_t clean;      /* 1 after trace_close: nothing was torn */
+    uint64_t kinds_hash; /* of the names and formats in trace_points.h */
+    uint64_t created_ns; /* wall clock; in no record and in no hash */
+    uint64_t lost;       /* records dropped because the file was full */
+    char program[64];    /* "msgrlab 0.1.0" */
+    char title[256];     /* what was run: the command line or the scenario */
 };
 
 enum trace_mode {
@@ -48,7 +48,11 @@ enum trace_mode {
     TRACE_RING = 1,   /* flight recorder: keeps the last blocks of each thread */
 };
 
-enum trace_block_type { TRACE_BLOCK_FREE = 0, TRACE_BLOCK_RECORDS = 1, TRACE_BLOCK_NAMES = 2 };
+enum trace_block_type {
+    TRACE_BLOCK_FREE = 0,
+    TRACE_BLOCK_RECORDS = 1,
+    TRACE_BLOCK_NAMES = 2
+};
 
 struct trace_block_header {
     uint32_t type;      /* enum trace_block_type; unknown types are skipped */
@@ -79,9 +83,9 @@ struct trace_record {
 /* Entry of a names block; padded to 8 bytes. Ids of strings and of objects count up from 1,
  * each kind for itself. */
 struct trace_name {
-    uint16_t bytes;  /* of this entry, header and padding included */
-    uint8_t what;    /* 1 string, 2 object */
-    uint8_t class_;  /* enum trace_object_class, objects only */
+    uint16_t bytes; /* of this entry, header and padding included */
+    uint8_t what;   /* 1 string, 2 object */
+    uint8_t class_; /* enum trace_object_class, objects only */
     uint32_t id;
     uint32_t parent; /* object id, objects only */
     uint8_t node;

@@ -110,7 +110,7 @@ enum trace_kind {
 #define X(id, name, layer, step, cls, fmt) TP_##id,
     TRACE_POINTS(X)
 #undef X
-    TP_COUNT,
+        TP_COUNT,
 };
 
 #endif

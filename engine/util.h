@@ -12,18 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(cond)                                                                      \
-    do {                                                                                 \
-        if (__builtin_expect(!(cond), 0)) {                                              \
-            fprintf(stderr, "%s:%d: %s: CHECK failed: %s\n", __FILE__, __LINE__,         \
-                    __func__, #cond);                                                    \
-            abort();                                                                     \
-        }                                                                                \
+#define CHECK(cond)                                                                        \
+    do {                                                                                   \
+        if (__builtin_expect(!(cond), 0)) {                                                \
+            fprintf(stderr, "%s:%d: %s: CHECK failed: %s\n", __FILE__, __LINE__, __func__, \
+                    #cond);                                                                \
+            abort();                                                                       \
+        }                                                                                  \
     } while (0)
 
 /* The struct of type `type` whose field `member` is at `ptr`. */
-#define container_of(ptr, type, member)                                                  \
-    ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

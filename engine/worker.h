@@ -37,7 +37,7 @@ struct worker {
 };
 
 /* Adds to a counter; relaxed: only the worker's own thread writes most of them. */
-#define WORKER_COUNT(worker, name, n)                                                    \
+#define WORKER_COUNT(worker, name, n)                                                      \
     atomic_fetch_add_explicit(&(worker)->counters.name, (n), memory_order_relaxed)
 
 struct worker_pool;

@@ -55,7 +55,8 @@ CFLAGS_scenarios := $(call pkg_cflags,$(LUA_PC))
 CFLAGS_tests     := $(call pkg_cflags,check) $(CFLAGS_scenarios) $(CFLAGS_viz)
 
 ISAL_LIBS  := $(call pkg_libs,libisal)
-LIBS       := $(call pkg_libs,libgvc libcgraph) $(call pkg_libs,$(LUA_PC)) $(ISAL_LIBS) -lm
+LIBS       := $(call pkg_libs,libgvc libcgraph) $(call pkg_libs,$(LUA_PC)) $(ISAL_LIBS) -lm \
+	-lboost_context
 CHECK_LIBS  = $(call pkg_libs,check)
 
 # ---- folders --------------------------------------------------------------------

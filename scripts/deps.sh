@@ -69,6 +69,7 @@ need 1 pkg-config "finds the libraries below" cmd pkg-config
 need 1 liblua5.4-dev "Lua, the language of scenarios" pc lua5.4 lua-5.4 lua54
 need 1 libgraphviz-dev "Graphviz, draws the pictures" pc libgvc
 need 1 libisal-dev "ISA-L, fast crc32c" pc libisal
+need 1 libboost-context-dev "Boost.Context, switches stacks in the simulator" hdr boost/context/continuation.hpp
 
 need 2 check "Check, the unit test framework" pc check
 need 2 clang-format "source format" cmd clang-format

@@ -57,7 +57,8 @@ static ssize_t tcp_read(struct connected_socket *s, void *buf, size_t len)
     return n == -EAGAIN ? 0 : n;
 }
 
-static ssize_t tcp_send(struct connected_socket *s, const struct iovec *iov, int n, bool more)
+static ssize_t tcp_send(struct connected_socket *s, const struct iovec *iov, int n,
+                        bool more)
 {
     struct tcp_socket *t = to_tcp(s);
     ssize_t sent = os_send(t->os, t->fd, iov, MIN(n, OS_IOV_MAX), more);
@@ -212,8 +213,8 @@ static int open_listener(struct os *os, const struct entity_addr *addr,
         os_close(os, fd);
         return err;
     }
-    *ret_addr = entity_addr_from_sockaddr((const struct sockaddr *)&bound, addr->type,
-                                          addr->nonce);
+    *ret_addr =
+        entity_addr_from_sockaddr((const struct sockaddr *)&bound, addr->type, addr->nonce);
     return fd;
 }
 

@@ -3,7 +3,8 @@
 #
 # ceph_cli.sh: the real ceph command against our server: it connects, gets maps, runs
 # commands, several times; nothing is left over, and the server ends cleanly. See lib.bash.
-. tests/interop/lib.bash
+cd "$(dirname "$0")/../.." || exit 1
+. tests/interop/lib.bash || exit 1
 
 export TZ=XYZ-5:30
 

@@ -4,7 +4,8 @@
 # ceph_mon.sh: our client against a real monitor: what it prints is what Ceph's own client
 # prints, both framings and all drivers work, the trace shows the session, and what cannot
 # work says so. See lib.bash.
-. tests/interop/lib.bash
+cd "$(dirname "$0")/../.." || exit 1
+. tests/interop/lib.bash || exit 1
 
 # Times are printed in the local zone: take one that shows mistakes.
 export TZ=XYZ-5:30

@@ -174,7 +174,8 @@ struct connection *test_node_dial(struct test_node *n, struct test_node *to)
     return conn;
 }
 
-void test_node_send(struct test_node *n, struct connection *conn, size_t bytes, uint64_t tid)
+void test_node_send(struct test_node *n, struct connection *conn, size_t bytes,
+                    uint64_t tid)
 {
     struct message *msg = testlib_message(PRIO_DEFAULT, bytes, tid);
     int err;

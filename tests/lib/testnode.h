@@ -30,8 +30,8 @@ struct test_node {
     bool held;                   /* dispatch blocks until test_node_release */
     char log[TEST_NODE_LOG + 1]; /* one letter a callback: C A R r x(refused) m */
     int log_n;
-    char thread[16];                /* that ran the last message callback */
-    struct connection *accepted;    /* the last one, with a reference */
+    char thread[16];                    /* that ran the last message callback */
+    struct connection *accepted;        /* the last one, with a reference */
     uint16_t priorities[TEST_NODE_LOG]; /* of the first messages */
 };
 

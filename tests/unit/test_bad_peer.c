@@ -115,10 +115,11 @@ static void expect_close(int fd)
 
 enum phase { AT_BANNER, AT_HELLO, AT_AUTH, AT_SIGNATURE, AT_IDENT, AT_READY };
 
-static void put_frame(struct wire_writer *w, enum frame_tag tag, const struct wire_writer *payload)
+static void put_frame(struct wire_writer *w, enum frame_tag tag,
+                      const struct wire_writer *payload)
 {
-    size_t len = frame_control_encode(tag, true, payload->start, wire_written(payload), w->at,
-                                      (size_t)(w->end - w->at));
+    size_t len = frame_control_encode(tag, true, payload->start, wire_written(payload),
+                                      w->at, (size_t)(w->end - w->at));
 
     ck_assert_uint_gt(len, 0);
     w->at += len;
@@ -501,7 +502,8 @@ START_TEST(accept_survives_emfile)
     low = limit;
     low.rlim_cur = (rlim_t)fd + 1;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
-    ck_assert_int_lt(os_connect(os, fd, &addrs.v[0].sa, entity_addr_socklen(&addrs.v[0])), 1);
+    ck_assert_int_lt(os_connect(os, fd, &addrs.v[0].sa, entity_addr_socklen(&addrs.v[0])),
+                     1);
     test_wait_fd(os, fd, POLLOUT); /* the kernel accepted; the listener cannot */
     test_send_all(os, fd, bytes, wire_written(&w));
     check_good_client();

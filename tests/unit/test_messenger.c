@@ -46,9 +46,10 @@ static void echo(struct test_node *n, struct message *msg)
 /* SimpleTest: a round trip works with every driver on each side. */
 START_TEST(round_trip_with_every_driver)
 {
-    const struct messenger_opts opts = {.driver = (enum event_driver_kind)(_i / DRIVER_COUNT),
-                                        .workers = 2};
-    const struct messenger_opts other = {.driver = (enum event_driver_kind)(_i % DRIVER_COUNT)};
+    const struct messenger_opts opts = {
+        .driver = (enum event_driver_kind)(_i / DRIVER_COUNT), .workers = 2};
+    const struct messenger_opts other = {.driver =
+                                             (enum event_driver_kind)(_i % DRIVER_COUNT)};
     struct test_node server, client;
     struct connection *conn;
 
@@ -84,10 +85,12 @@ static void verify(struct test_node *n, struct message *msg)
 
     seen->wrong = seen->wrong || msg->header.tid != seen->next++;
     for (size_t i = 0; i < msg->front.len; i++) {
-        seen->wrong = seen->wrong || msg->front.data[i] != testlib_pattern(msg->header.tid, i);
+        seen->wrong =
+            seen->wrong || msg->front.data[i] != testlib_pattern(msg->header.tid, i);
     }
     for (size_t i = 0; i < msg->data.len; i++) {
-        seen->wrong = seen->wrong || msg->data.data[i] != testlib_pattern(~msg->header.tid, i);
+        seen->wrong =
+            seen->wrong || msg->data.data[i] != testlib_pattern(~msg->header.tid, i);
     }
     message_unref(msg);
     os_lock(n->os, n->lock);
@@ -399,7 +402,8 @@ END_TEST
 START_TEST(sufficient_features_connect)
 {
     const uint64_t rare = 1ULL << 62;
-    struct policy policy = *policy_find("stateless_server"), ours = *policy_find("lossy_client");
+    struct policy policy = *policy_find("stateless_server"),
+                  ours = *policy_find("lossy_client");
     struct test_node server, client;
     struct connection *conn;
 
@@ -558,7 +562,8 @@ END_TEST
  * worker: keepalives of another connection on the same worker go round meanwhile. */
 START_TEST(throttles_delay_but_deliver)
 {
-    const struct messenger_opts opts = {.workers = 1, .dispatch_bytes_max = _i == 2 ? 3000 : 0};
+    const struct messenger_opts opts = {.workers = 1,
+                                        .dispatch_bytes_max = _i == 2 ? 3000 : 0};
     struct test_node server, client, other;
     struct connection *conn, *alive;
 
