@@ -177,8 +177,8 @@ static bool is_session_state(enum proto_state state)
 
 /* ---- sockets ---- */
 
-/* One number for both ends of a socket, so that a trace can join them: the two addresses in a
- * fixed order, mixed. */
+/* One number for both ends of a socket, so that a trace can join them: the two addresses in
+ * a fixed order, mixed. */
 static uint64_t socket_link(const struct connection *c)
 {
     struct entity_addrvec ends = {.n = 2};

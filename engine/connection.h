@@ -8,13 +8,14 @@
  *   handshake.c         banner to ident, both roles
  *   session.c           R7 and the frames of a ready session: MESSAGE, ACK, KEEPALIVE2
  *
- * A connection is pinned to one worker. Everything marked "owner" is touched by that worker's
- * thread alone; the rest is under `lock`. Other threads reach the owner by external events
- * only. Lock order: messenger lock before connection lock; neither is held over a callback.
+ * A connection is pinned to one worker. Everything marked "owner" is touched by that
+ * worker's thread alone; the rest is under `lock`. Other threads reach the owner by
+ * external events only. Lock order: messenger lock before connection lock; neither is held
+ * over a callback.
  *
- * References: one "alive" from conn_new until conn_close has run on the owner (it covers the
- * messenger's tables, file events and timers), one per posted external event, one per message
- * or event in the dispatch queue, and the user's.
+ * References: one "alive" from conn_new until conn_close has run on the owner (it covers
+ * the messenger's tables, file events and timers), one per posted external event, one per
+ * message or event in the dispatch queue, and the user's.
  */
 #ifndef MSGRLAB_ENGINE_CONNECTION_H
 #define MSGRLAB_ENGINE_CONNECTION_H
@@ -129,8 +130,8 @@ void conn_post(struct connection *c, struct external_event *ev);
 void conn_set_sock_state(struct connection *c, enum sock_state to, const char *why);
 void conn_set_proto_state(struct connection *c, enum proto_state to, const char *why);
 const char *conn_proto_state_name(enum proto_state state);
-/* The transport is lost or useless: dial again later, or close with a reset. `why` is static.
- * After this the caller must not touch the socket. Owner. */
+/* The transport is lost or useless: dial again later, or close with a reset. `why` is
+ * static. After this the caller must not touch the socket. Owner. */
 void conn_fault(struct connection *c, int err, const char *why);
 /* As conn_fault, but there is no point in trying again. Owner. */
 void conn_give_up(struct connection *c, int err, const char *why);

@@ -8,8 +8,8 @@
  * pieces bypass recv_buf. Lengths are checked against limits, and a message's budgets are
  * held, before memory is taken.
  *
- * Results inside this file: 1 the piece is complete, 0 no more bytes now, < 0 the connection
- * faulted and must not be touched.
+ * Results inside this file: 1 the piece is complete, 0 no more bytes now, < 0 the
+ * connection faulted and must not be touched.
  */
 #include "engine/connection.h"
 
@@ -252,7 +252,8 @@ static int read_preamble(struct connection *c)
     return p->tag == TAG_MESSAGE ? begin_message(c) : begin_control(c);
 }
 
-/* R4: memory for the message, now that its budgets are held. The header has a place already. */
+/* R4: memory for the message, now that its budgets are held. The header has a place
+ * already. */
 static int allocate_segments(struct connection *c)
 {
     for (uint32_t i = 0; i < c->in.preamble.segments; i++) {
@@ -268,8 +269,8 @@ static int allocate_segments(struct connection *c)
     return 1;
 }
 
-/* While a message waits for its budgets nothing is read, so a level-triggered driver must not
- * be told about the socket, or it would report it without end. */
+/* While a message waits for its budgets nothing is read, so a level-triggered driver must
+ * not be told about the socket, or it would report it without end. */
 static int wait_for_budget(struct connection *c)
 {
     bool was_waiting = c->waiting_on != NULL;

@@ -3,9 +3,9 @@
  * connection_write.c: from messenger_send to the stack: S1 to S5.
  *
  * Any thread queues into out_q (S3) and posts the write event. The owner takes messages by
- * priority, encodes them into `outgoing` (S4) until a batch is full, and offers the batch to
- * the stack (S5, S6). While the stack refuses, nothing more is encoded: out_q keeps its order
- * by priority and its bound, and the connection watches for writable.
+ * priority, encodes them into `outgoing` (S4) until a batch is full, and offers the batch
+ * to the stack (S5, S6). While the stack refuses, nothing more is encoded: out_q keeps its
+ * order by priority and its bound, and the connection watches for writable.
  */
 #include "engine/connection.h"
 
@@ -292,8 +292,8 @@ static void queue_ack(struct connection *c)
     c->ack_owed = 0;
 }
 
-/* A lossless peer that does not acknowledge stops the encoding here, so that out_q fills and
- * messenger_send says so; conn_handle_ack goes on. */
+/* A lossless peer that does not acknowledge stops the encoding here, so that out_q fills
+ * and messenger_send says so; conn_handle_ack goes on. */
 static bool may_send_message(const struct connection *c)
 {
     return c->n_sent < c->m->opts.out_queue_messages_max;
@@ -311,8 +311,8 @@ static struct message *next_message(struct connection *c, bool *ret_keepalive)
     return msg;
 }
 
-/* Encodes up to one batch. 1: out_q may hold more; 0: it is empty, or waits for acks; < 0: the
- * connection went. */
+/* Encodes up to one batch. 1: out_q may hold more; 0: it is empty, or waits for acks; < 0:
+ * the connection went. */
 static int fill_outgoing(struct connection *c)
 {
     while (c->outgoing.bytes < OUTGOING_BYTES_MAX) {

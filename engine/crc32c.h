@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crc32c.h: CRC-32C as msgr2 uses it: reflected Castagnoli, explicit seed, no final inversion.
- * Preambles use seed 0, segments seed 0xffffffff. Chains: crc32c(crc32c(s, a), b) = crc of ab.
- * Any thread.
+ * crc32c.h: CRC-32C as msgr2 uses it: reflected Castagnoli, explicit seed, no final
+ * inversion. Preambles use seed 0, segments seed 0xffffffff. Chains: crc32c(crc32c(s, a),
+ * b) = crc of ab. Any thread.
  */
 #ifndef MSGRLAB_ENGINE_CRC32C_H
 #define MSGRLAB_ENGINE_CRC32C_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * entity_addr.h: Ceph's addresses: (type, nonce, socket address), vectors of them, their text
- * form "v2:127.0.0.1:3300/0" and "[v2:...,v1:...]", their order, and their wire form
+ * entity_addr.h: Ceph's addresses: (type, nonce, socket address), vectors of them, their
+ * text form "v2:127.0.0.1:3300/0" and "[v2:...,v1:...]", their order, and their wire form
  * (doc/dev/msgr2.rst; pure functions, any thread).
  */
 #ifndef MSGRLAB_ENGINE_ENTITY_ADDR_H
@@ -58,8 +58,8 @@ void entity_addr_set_port(struct entity_addr *addr, uint16_t port);
 /* Takes over ip (not port) of `from`, which has the same or a new family. */
 void entity_addr_set_ip(struct entity_addr *addr, const struct entity_addr *from);
 bool entity_addr_equal(const struct entity_addr *a, const struct entity_addr *b);
-/* Ceph's order, which decides connection races: byte-wise over type (LE), nonce (LE) and the
- * first 28 bytes of the sockaddr as it lies in memory. < 0, 0, > 0. */
+/* Ceph's order, which decides connection races: byte-wise over type (LE), nonce (LE) and
+ * the first 28 bytes of the sockaddr as it lies in memory. < 0, 0, > 0. */
 int entity_addr_compare(const struct entity_addr *a, const struct entity_addr *b);
 
 /* "v2:127.0.0.1:3300/0", "v1:[::1]:6789/4", "any:...", "-" for blank. Returns buf. */

@@ -11,7 +11,8 @@
 
 static void drain_notify_pipe(void *arg, int fd, int mask);
 
-/* Statistics are read by other threads while the loop runs. Each has one writer at a time. */
+/* Statistics are read by other threads while the loop runs. Each has one writer at a
+ * time. */
 static void stat_add(uint64_t *stat, uint64_t n)
 {
     __atomic_store_n(stat, __atomic_load_n(stat, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
@@ -170,7 +171,8 @@ void event_center_delete_file_event(struct event_center *c, int fd, int mask)
     if (slot->mask == 0) {
         c->driver->ops->del(c->driver, fd);
     } else {
-        /* Cannot fail: the fd is watched, and a subset of what was accepted is asked for. */
+        /* Cannot fail: the fd is watched, and a subset of what was accepted is asked
+         * for. */
         CHECK(c->driver->ops->mod(c->driver, fd, slot->mask,
                                   pack_fd(fd, slot->generation)) == 0);
     }
@@ -453,8 +455,8 @@ bool event_center_cancel(struct event_center *c, struct external_event *ev)
     return was_queued;
 }
 
-/* Takes the next event of the batch out, so that posting it again queues it again. A copy: as
- * soon as the lock is free another thread may post the event anew. */
+/* Takes the next event of the batch out, so that posting it again queues it again. A copy:
+ * as soon as the lock is free another thread may post the event anew. */
 static bool next_external(struct event_center *c, struct list *batch,
                           struct external_event *ret)
 {

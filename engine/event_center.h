@@ -11,9 +11,9 @@
  *   sockets ------> driver -----> file |     4 time events that are due, by (time, id)
  *                                      '---> 5 external events, the whole queue as it was
  *
- * Events posted by external callbacks run in the next pass. The pipe is written only when the
- * queue goes from empty to not empty and the caller is not the owner: a hundred posts, one
- * write. File and time events belong to the owner thread alone, and CHECK it.
+ * Events posted by external callbacks run in the next pass. The pipe is written only when
+ * the queue goes from empty to not empty and the caller is not the owner: a hundred posts,
+ * one write. File and time events belong to the owner thread alone, and CHECK it.
  * (Ceph: EventCenter.)
  */
 #ifndef MSGRLAB_ENGINE_EVENT_CENTER_H
@@ -42,7 +42,8 @@ struct time_event {
     void *arg;
 };
 
-/* Embedded by whoever posts it. Queued at most once: a post while it is queued is merged. */
+/* Embedded by whoever posts it. Queued at most once: a post while it is queued is
+ * merged. */
 struct external_event {
     struct list node;
     bool queued; /* guarded by the center's lock */
@@ -105,8 +106,8 @@ int event_center_set_owner(struct event_center *c);
 bool event_center_in_thread(const struct event_center *c);
 
 /* Adds `mask` (OS_READABLE, OS_WRITABLE) to what is watched on fd, with `cb` for the added
- * bits. The callback never runs inside this call. Owner only. 0; -EMFILE, -EINVAL: the driver
- * cannot watch it (select beyond FD_SETSIZE); -ENOMEM. */
+ * bits. The callback never runs inside this call. Owner only. 0; -EMFILE, -EINVAL: the
+ * driver cannot watch it (select beyond FD_SETSIZE); -ENOMEM. */
 int event_center_create_file_event(struct event_center *c, int fd, int mask,
                                    const struct file_callback *cb);
 /* Removes bits; the fd is forgotten with the last one. Always succeeds, also for an unknown
@@ -114,7 +115,8 @@ int event_center_create_file_event(struct event_center *c, int fd, int mask,
 void event_center_delete_file_event(struct event_center *c, int fd, int mask);
 
 void time_event_init(struct time_event *t, void (*fn)(void *arg, uint64_t id), void *arg);
-/* Arms (or arms anew) the timer `delay_ns` from now. It fires once. Owner only. 0, -ENOMEM. */
+/* Arms (or arms anew) the timer `delay_ns` from now. It fires once. Owner only. 0,
+ * -ENOMEM. */
 int event_center_create_time_event(struct event_center *c, struct time_event *t,
                                    uint64_t delay_ns);
 /* Disarms it if armed. Owner only. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frames.h: msgr2 on the wire: banner, preamble, frame layout 2.0 and 2.1 (crc mode), and one
- * encode/decode pair per frame (doc/dev/msgr2.rst; verified against Ceph 16.2).
+ * frames.h: msgr2 on the wire: banner, preamble, frame layout 2.0 and 2.1 (crc mode), and
+ * one encode/decode pair per frame (doc/dev/msgr2.rst; verified against Ceph 16.2).
  *
- * Pure functions: bytes in, structs out, and back. No fd, no clock, no allocation; any thread.
- * Decoders never read past what they are given, accept trailing bytes they do not know (as
- * Ceph does), and return 0 or -EBADMSG. Pointers in decoded structs (payloads) point into the
- * input. Encoders fail (writer->failed) only when the writer is too small.
+ * Pure functions: bytes in, structs out, and back. No fd, no clock, no allocation; any
+ * thread. Decoders never read past what they are given, accept trailing bytes they do not
+ * know (as Ceph does), and return 0 or -EBADMSG. Pointers in decoded structs (payloads)
+ * point into the input. Encoders fail (writer->failed) only when the writer is too small.
  */
 #ifndef MSGRLAB_ENGINE_FRAMES_H
 #define MSGRLAB_ENGINE_FRAMES_H
@@ -52,8 +52,8 @@ struct banner {
 };
 
 void banner_encode(uint8_t out[BANNER_BYTES], const struct banner *banner);
-/* Length of the payload that follows (16..BANNER_PAYLOAD_MAX), or -EPROTO if this is no msgr2
- * banner, -EMSGSIZE for a bad length; *ret_why then says what came instead. */
+/* Length of the payload that follows (16..BANNER_PAYLOAD_MAX), or -EPROTO if this is no
+ * msgr2 banner, -EMSGSIZE for a bad length; *ret_why then says what came instead. */
 int banner_decode_prefix(const uint8_t in[BANNER_PREFIX_BYTES], const char **ret_why);
 int banner_decode_payload(const uint8_t *in, size_t len, struct banner *ret);
 
@@ -74,8 +74,9 @@ struct preamble {
 };
 
 void preamble_encode(uint8_t out[PREAMBLE_BYTES], const struct preamble *preamble);
-/* crc first, then structure: segment count 1..4, last segment of n > 1 not empty, flags byte
- * without the compression bit. Does not judge tag or lengths. 0 or -EBADMSG, *ret_why. */
+/* crc first, then structure: segment count 1..4, last segment of n > 1 not empty, flags
+ * byte without the compression bit. Does not judge tag or lengths. 0 or -EBADMSG,
+ * *ret_why. */
 int preamble_decode(const uint8_t in[PREAMBLE_BYTES], struct preamble *ret,
                     const char **ret_why);
 /* Bytes of the epilogue of such a frame (0 for a single 2.1 segment). */
@@ -93,8 +94,8 @@ int epilogue_decode(const uint8_t *in, const struct preamble *preamble, bool rev
                     const uint32_t crcs[FRAME_SEGMENTS_MAX], bool *ret_aborted,
                     const char **ret_why);
 
-/* A whole control frame: preamble, one segment, crc or epilogue. Returns its length; 0 if cap
- * is too small. cap >= FRAME_CONTROL_BYTES(len) always suffices. */
+/* A whole control frame: preamble, one segment, crc or epilogue. Returns its length; 0 if
+ * cap is too small. cap >= FRAME_CONTROL_BYTES(len) always suffices. */
 #define FRAME_CONTROL_BYTES(len) ((len) + PREAMBLE_BYTES + EPILOGUE_REV0_BYTES)
 size_t frame_control_encode(enum frame_tag tag, bool rev1, const void *payload, size_t len,
                             uint8_t *out, size_t cap);

@@ -351,9 +351,9 @@ static void publish_peer(struct connection *c, const struct entity_addrvec *addr
     os_unlock(c->os, c->lock);
 }
 
-/* A registered policy allows one connection per peer: the older one ends with a reset, after
- * a remote reset if the policy checks for peers that lost their state. Ceph would let a
- * lossless one take over the new socket; that comes with reconnecting. */
+/* A registered policy allows one connection per peer: the older one ends with a reset,
+ * after a remote reset if the policy checks for peers that lost their state. Ceph would let
+ * a lossless one take over the new socket; that comes with reconnecting. */
 static void replace_registered(struct connection *c, const struct entity_addrvec *addrs)
 {
     struct connection *old = messenger_register(c->m, c, addrs);

@@ -12,8 +12,8 @@
 #define ADDRVEC_MAX 8
 /* Entries of a vec32 in an AUTH frame: longer ones are a bad frame. */
 #define FRAME_VEC_MAX 32
-/* One control-frame segment, in READY and before: longer ones fault the connection before any
- * memory is taken. The longest legal one (CLIENT_IDENT) is a few hundred bytes. */
+/* One control-frame segment, in READY and before: longer ones fault the connection before
+ * any memory is taken. The longest legal one (CLIENT_IDENT) is a few hundred bytes. */
 #define FRAME_CONTROL_MAX 4096
 /* front + middle + data of one message (option message_bytes_max): a longer one faults. */
 #define MESSAGE_BYTES_MAX (128u << 20)
@@ -42,7 +42,8 @@
 #define CENTER_EVENTS_PER_WAIT 1024
 #define CENTER_WAIT_MAX_NS (30 * NSEC_PER_SEC)
 #define CENTER_INITIAL_FDS 64
-/* One event serves a connection this far, then the connection queues up behind the others. */
+/* One event serves a connection this far, then the connection queues up behind the
+ * others. */
 #define FRAMES_PER_READ_EVENT 256
 #define BATCHES_PER_WRITE_EVENT 16
 

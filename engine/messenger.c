@@ -148,8 +148,8 @@ static void fill_defaults(struct messenger *m)
 }
 #undef DEFAULT
 
-/* Monitors are found by ip and port alone; everybody else needs a nonce that tells this life
- * from the next. */
+/* Monitors are found by ip and port alone; everybody else needs a nonce that tells this
+ * life from the next. */
 static uint32_t choose_nonce(struct messenger *m)
 {
     if (m->opts.nonce != 0) {

@@ -3,14 +3,15 @@
  * messenger.h: the public face of the engine (Ceph: Messenger, AsyncMessenger, Connection,
  * Dispatcher).
  *
- * A messenger belongs to one node (struct os), owns its workers, its dispatch queue and every
- * connection, and borrows a network stack. Life: new, policies and dispatchers, bind (if it
- * serves), start, use, shutdown, free. Unless a call says otherwise any thread may make it,
- * except from inside a dispatcher callback where that is said.
+ * A messenger belongs to one node (struct os), owns its workers, its dispatch queue and
+ * every connection, and borrows a network stack. Life: new, policies and dispatchers, bind
+ * (if it serves), start, use, shutdown, free. Unless a call says otherwise any thread may
+ * make it, except from inside a dispatcher callback where that is said.
  *
  * Callbacks come from two threads: fast_dispatch from the connection's msgr-worker-N, all
- * others from ms_dispatch. They never run inside a call the user makes, and none comes for a
- * connection after its reset, or after mark_down returned (one that already runs may finish).
+ * others from ms_dispatch. They never run inside a call the user makes, and none comes for
+ * a connection after its reset, or after mark_down returned (one that already runs may
+ * finish).
  */
 #ifndef MSGRLAB_ENGINE_MESSENGER_H
 #define MSGRLAB_ENGINE_MESSENGER_H
@@ -54,8 +55,8 @@ struct messenger_opts {
  */
 struct dispatcher {
     void *arg;
-    /* Asked on a worker thread; true: fast_dispatch gets the message there, before any other
-     * message of that connection is read. It must be quick and must not block. */
+    /* Asked on a worker thread; true: fast_dispatch gets the message there, before any
+     * other message of that connection is read. It must be quick and must not block. */
     bool (*can_fast_dispatch)(void *arg, const struct message *msg);
     /* Gets the reference. */
     void (*fast_dispatch)(void *arg, struct message *msg);
@@ -64,8 +65,8 @@ struct dispatcher {
     /* A session we dialled, or accepted, is ready. `conn` is borrowed in all of these. */
     void (*on_connect)(void *arg, struct connection *conn);
     void (*on_accept)(void *arg, struct connection *conn);
-    /* The session is over: what was not delivered is lost, on both sides (Ceph discards what
-     * waits in the dispatch queue, too). True: no one else is told. */
+    /* The session is over: what was not delivered is lost, on both sides (Ceph discards
+     * what waits in the dispatch queue, too). True: no one else is told. */
     bool (*on_reset)(void *arg, struct connection *conn);
     /* The peer lost its side of a lossless session. */
     void (*on_remote_reset)(void *arg, struct connection *conn);
@@ -75,8 +76,8 @@ struct dispatcher {
 
 /* 0 or a negative errno; then nothing is left over. */
 int messenger_new(const struct messenger_opts *opts, struct messenger **ret);
-/* Policies: before start. Rows of policy.h by value; throttlers in it are ignored, see below.
- * peer_type 0 sets the default. */
+/* Policies: before start. Rows of policy.h by value; throttlers in it are ignored, see
+ * below. peer_type 0 sets the default. */
 void messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy);
 /* Limits shared by all connections to peers of that type (0 = default row); 0 = none.
  * Before start. */
@@ -84,8 +85,8 @@ int messenger_set_throttlers(struct messenger *m, int peer_type, uint64_t messag
                              uint64_t bytes);
 /* Copied; at most 8. Before start. */
 void messenger_add_dispatcher(struct messenger *m, const struct dispatcher *dispatcher);
-/* Listens on each address (type v2; port 0 = any free one). Before start or after. 0, or the
- * error of the first address that failed (then none is bound). */
+/* Listens on each address (type v2; port 0 = any free one). Before start or after. 0, or
+ * the error of the first address that failed (then none is bound). */
 int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs);
 /* Starts workers and ms_dispatch. */
 int messenger_start(struct messenger *m);
@@ -97,8 +98,9 @@ void messenger_addrs(struct messenger *m, struct entity_addrvec *ret);
 struct os *messenger_os(struct messenger *m);
 struct worker_pool *messenger_workers(struct messenger *m);
 
-/* The connection to that peer: the registered one, or a new one that starts to dial. Our own
- * address gives the loopback connection. One reference. -EINVAL: no address we can dial;
+/* The connection to that peer: the registered one, or a new one that starts to dial. Our
+ * own address gives the loopback connection. One reference. -EINVAL: no address we can
+ * dial;
  * -ESHUTDOWN; -ENOMEM. */
 int messenger_connect_to(struct messenger *m, int peer_type,
                          const struct entity_addrvec *addrs, struct connection **ret);
@@ -107,8 +109,8 @@ int messenger_connect_anon(struct messenger *m, int peer_type,
                            const struct entity_addrvec *addrs, struct connection **ret);
 /* S1, S2, S3. Takes over the message's reference on success. -EAGAIN: out_q is full, the
  * caller keeps the message and may try again; -ENOTCONN: the session is over; -EMSGSIZE:
- * longer than message_bytes_max. A message is in one connection at a time; a received one may
- * be sent on, and forgets where it came from. */
+ * longer than message_bytes_max. A message is in one connection at a time; a received one
+ * may be sent on, and forgets where it came from. */
 int messenger_send(struct connection *conn, struct message *msg);
 /* The same by address: S2 looks the connection up or creates it. */
 int messenger_send_to(struct messenger *m, struct message *msg, int peer_type,
@@ -117,8 +119,8 @@ int messenger_send_to(struct messenger *m, struct message *msg, int peer_type,
 void messenger_mark_down(struct connection *conn);
 void messenger_mark_down_addrs(struct messenger *m, const struct entity_addrvec *addrs);
 void messenger_mark_down_all(struct messenger *m);
-/* Messages accepted so far have been handed to the stacks when this returns true; false after
- * timeout_ns. Not from a callback. */
+/* Messages accepted so far have been handed to the stacks when this returns true; false
+ * after timeout_ns. Not from a callback. */
 bool messenger_drain(struct messenger *m, uint64_t timeout_ns);
 /* Stops listening, marks everything down, ends all threads. Not from a callback. Twice is
  * fine. Afterwards nothing calls back. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * messenger_conns.c: the messenger's tables of connections: looking up, making, registering,
- * and sending by address (S1, S2).
+ * messenger_conns.c: the messenger's tables of connections: looking up, making,
+ * registering, and sending by address (S1, S2).
  */
 #include <errno.h>
 
@@ -221,7 +221,8 @@ void messenger_mark_down_addrs(struct messenger *m, const struct entity_addrvec 
 
 /* ---- sending: S1 ---- */
 
-/* Gives the message its trace identity and records S1. Returns the thread's former cause. */
+/* Gives the message its trace identity and records S1. Returns the thread's former
+ * cause. */
 static uint64_t trace_send(struct messenger *m, struct message *msg)
 {
     uint64_t event;

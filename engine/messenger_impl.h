@@ -72,7 +72,8 @@ uint64_t messenger_assign_global_id(struct messenger *m, uint64_t asked);
 
 /* ---- messenger_dispatch.c: from the dispatch queue to the dispatchers ---- */
 extern const struct dispatch_queue_ops messenger_dispatch_ops;
-/* R7's second half: fast dispatch on this thread, or the dispatch queue. Takes the message. */
+/* R7's second half: fast dispatch on this thread, or the dispatch queue. Takes the
+ * message. */
 void messenger_deliver(struct messenger *m, struct message *msg);
 /* Loopback: S3 is the dispatch queue. Takes the message on success; -EAGAIN. */
 int messenger_deliver_local(struct messenger *m, struct message *msg);

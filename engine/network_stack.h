@@ -3,9 +3,9 @@
  * network_stack.h: what a transport gives the engine (Ceph: NetworkStack, ServerSocket,
  * ConnectedSocket).
  *
- * One struct network_stack serves one messenger. Sockets are used by one worker thread only,
- * the one given at connect or accept. A socket's fd is what the event center watches: for TCP
- * the socket itself, for RDMA the connection's own notify eventfd.
+ * One struct network_stack serves one messenger. Sockets are used by one worker thread
+ * only, the one given at connect or accept. A socket's fd is what the event center watches:
+ * for TCP the socket itself, for RDMA the connection's own notify eventfd.
  * Results are >= 0 or a negative errno; -EAGAIN comes out of
  * accept only.
  */
@@ -34,8 +34,9 @@ struct network_stack_ops {
     const char *name; /* "tcp", "rdma" */
     /* Whether a connect in progress must watch for writable. */
     bool connect_wants_writable;
-    /* Binds and listens. `addr` may have port 0; *ret_addr says what was bound (type and nonce
-     * of addr). The socket is the caller's. -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ... */
+    /* Binds and listens. `addr` may have port 0; *ret_addr says what was bound (type and
+     * nonce of addr). The socket is the caller's. -EADDRINUSE, -EADDRNOTAVAIL, -EACCES,
+     * ... */
     int (*listen)(struct network_stack *s, struct worker *w, const struct entity_addr *addr,
                   const struct socket_options *opts, struct server_socket **ret,
                   struct entity_addr *ret_addr);

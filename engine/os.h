@@ -8,13 +8,15 @@
  * sockets. Nothing the engine calls may block outside these slots.
  *
  * Conventions of every slot:
- *  - the result is >= 0 on success and a negative errno on failure; outputs are written only
+ *  - the result is >= 0 on success and a negative errno on failure; outputs are written
+ *  only
  *    on success;
  *  - EINTR never comes out: the implementation retries or reports "nothing yet";
- *  - no slot calls back into the engine, except thread_start, whose `fn` runs on the new thread;
+ *  - no slot calls back into the engine, except thread_start, whose `fn` runs on the new
+ *  thread;
  *  - times are integer nanoseconds; a timeout < 0 means "for ever".
- * Any thread may call any slot unless it says otherwise. Call the inline wrappers at the end,
- * not the tables.
+ * Any thread may call any slot unless it says otherwise. Call the inline wrappers at the
+ * end, not the tables.
  */
 #ifndef MSGRLAB_ENGINE_OS_H
 #define MSGRLAB_ENGINE_OS_H
@@ -45,7 +47,8 @@ typedef void (*os_thread_fn)(void *arg);
 struct os_ops {
     /* Monotonic clock. Never goes back; equal readings are legal. */
     uint64_t (*monotonic_ns)(struct os *os);
-    /* Wall clock, ns since 1970. May step. Only for KEEPALIVE2 time stamps and file names. */
+    /* Wall clock, ns since 1970. May step. Only for KEEPALIVE2 time stamps and file
+     * names. */
     uint64_t (*realtime_ns)(struct os *os);
     /* 64 random bits for nonces, cookies and jitter. Not for keys. */
     uint64_t (*random64)(struct os *os);
@@ -104,7 +107,8 @@ enum os_sockopt {
  * non-blocking, is owned by the caller, and is closed with `close`, once. */
 struct os_io_ops {
     int (*epoll_create)(struct os *os); /* fd; -EMFILE, -ENFILE, -ENOMEM */
-    /* ADD, MOD: remember (mask, cookie) for fd. DEL: forget it. -ENOENT, -EEXIST, -ENOSPC. */
+    /* ADD, MOD: remember (mask, cookie) for fd. DEL: forget it. -ENOENT, -EEXIST,
+     * -ENOSPC. */
     int (*epoll_ctl)(struct os *os, int epfd, enum os_epoll_op op, int fd, int mask,
                      uint64_t cookie);
     /* Blocks up to timeout_ns; fills at most n events; returns how many (0: time out). A

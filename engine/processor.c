@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * processor.c: listening sockets and accepting (Ceph: Processor). Each bound address has one
- * processor, on worker 0; accepted connections go to the worker with the fewest.
+ * processor.c: listening sockets and accepting (Ceph: Processor). Each bound address has
+ * one processor, on worker 0; accepted connections go to the worker with the fewest.
  *
- * Accepting pauses, and the kernel's backlog holds whoever comes, when descriptors or memory
- * run out (for ACCEPT_PAUSE_NS, instead of spinning or aborting) and while accepting_max
- * connections are in the handshake (until one of them is through).
+ * Accepting pauses, and the kernel's backlog holds whoever comes, when descriptors or
+ * memory run out (for ACCEPT_PAUSE_NS, instead of spinning or aborting) and while
+ * accepting_max connections are in the handshake (until one of them is through).
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session.c: a ready session: messages in (R7), acknowledgements, keepalives, and the budgets
- * a message must hold before it is read. Reconnecting a lossless session will be added here.
+ * session.c: a ready session: messages in (R7), acknowledgements, keepalives, and the
+ * budgets a message must hold before it is read. Reconnecting a lossless session will be
+ * added here.
  */
 #include <errno.h>
 
@@ -133,8 +134,9 @@ int session_message(struct connection *c)
 
 /* ---- the other frames ---- */
 
-/* The stamp goes back as it came. Answers wait for room in `outgoing` like everything else; a
- * newer one replaces one that still waits, so a peer that never reads cannot pile them up. */
+/* The stamp goes back as it came. Answers wait for room in `outgoing` like everything else;
+ * a newer one replaces one that still waits, so a peer that never reads cannot pile them
+ * up. */
 static int handle_keepalive(struct connection *c, struct wire_reader *r)
 {
     if (frame_keepalive_decode(r, &c->keepalive_answer) < 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * states.h: the two state machines of a connection, as lists. From them come the enums, the
- * names, the assertion on every change (conn_set_sock_state, conn_set_proto_state), the trace
- * text and the reference picture.
+ * names, the assertion on every change (conn_set_sock_state, conn_set_proto_state), the
+ * trace text and the reference picture.
  *
  * X(STATE, name, legal successors as a bit set). A change to the same state is not an edge.
  */
@@ -15,7 +15,7 @@
  *
  *   NONE --connect--> CONNECTING --> CONNECTING_RE --> ESTABLISHED --> CLOSED
  *     |                    ^  |____________|____________|    (fault: back to CONNECTING,
- *     '--accept--> ACCEPTING ------------------> ESTABLISHED      or NONE while standing by)
+ *     '--accept--> ACCEPTING ------------------> ESTABLISHED      or NONE in between)
  */
 #define SOCK_STATES(X)                                                                   \
     X(NONE,          "NONE",          B(CONNECTING) | B(ACCEPTING) | B(CLOSED))          \
@@ -28,8 +28,8 @@
 /*
  * The protocol machine (Ceph: ProtocolV2::State), both roles. The dialling side walks the
  * *_CONNECTING states, the accepting side the *_ACCEPTING ones; READY is the session.
- * SESSION_RECONNECTING, STANDBY and WAIT belong to lossless sessions. The THROTTLE states are
- * entered only when a message has to wait (Ceph passes through them for every message).
+ * SESSION_RECONNECTING, STANDBY and WAIT belong to lossless sessions. The THROTTLE states
+ * are entered only when a message has to wait (Ceph passes through them for every message).
  */
 #define PROTO_STATES(X)                                                                  \
     X(NONE,               "NONE",               B(START_CONNECT) | B(START_ACCEPT) | B(CLOSED)) \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace.c: the recorder.
+ * trace.c: the recorder's file, blocks and records. Names are in trace_names.c.
  *
  * The file is mapped once, as long as it may ever become; what is behind its end is only
  * address space. It grows by posix_fallocate, so a full disk is an error code here and
@@ -20,11 +20,10 @@
  *
  * An os records into one trace only: its threads keep their ring until trace_close.
  */
-#include "engine/trace.h"
+#include "engine/trace_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -38,12 +37,9 @@
 #define MSGRLAB_VERSION "unknown"
 #endif
 
-#define GROW_BYTES           (4ULL << 20)
+#define GROW_BYTES (4ULL << 20)
 #define STREAM_BYTES_DEFAULT (4ULL << 30)
-#define RING_BYTES_DEFAULT   (64ULL << 20)
-#define BLOCK_ROOM           (TRACE_BLOCK_BYTES - sizeof(struct trace_block_header))
-#define NAME_TEXT_MAX        200
-#define THREADS_MAX          255 /* per node; also the highest number of a node */
+#define RING_BYTES_DEFAULT (64ULL << 20)
 /* In a ring, this part of the file is kept for names and for threads that start late. */
 #define RING_RESERVE(bytes) ((bytes) / 8)
 /* After the disk refused, ask it again only once per so many lost records. */
@@ -51,38 +47,6 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little-endian");
 _Static_assert((TRACE_BLOCK_BYTES & (TRACE_BLOCK_BYTES - 1)) == 0, "blocks align");
-
-/* What one thread records into. Only that thread touches it until trace_close. */
-struct trace_ring {
-    struct trace_ring *next;          /* owned by the trace */
-    struct trace_block_header *block; /* in the map; NULL: none yet */
-    uint64_t seq;                     /* of the next record; counts from 1 */
-    uint64_t lost;                    /* records of this thread */
-    uint64_t context;                 /* default cause */
-    uint32_t used;                    /* bytes in block */
-    uint8_t node, thread;
-    char thread_name[16], node_name[16];
-};
-
-struct trace {
-    int fd;
-    uint8_t *map;       /* bytes_max of address space */
-    uint64_t bytes_max; /* whole blocks behind the header */
-    /* Ring mode: the blocks of a thread form a circle in the order they were filled; this
-     * is the number of the next, by number. NULL when streaming. Owned. */
-    uint32_t *circle;
-    atomic_flag busy;    /* guards what follows */
-    uint64_t bytes_file; /* backed by the disk */
-    uint64_t bytes_used; /* handed out */
-    uint64_t retry_lost; /* when to try growing again */
-    int error;           /* first refusal of the disk */
-    struct trace_ring *rings;
-    uint8_t threads[THREADS_MAX + 1]; /* given out, by node */
-    struct trace_block_header *names;
-    uint32_t strings, objects;       /* ids given out */
-    const struct trace_name **table; /* open addressing; entries point into the map */
-    uint32_t table_size;             /* a power of two, or 0 */
-};
 
 static struct trace_file_header *header_of(struct trace *trace)
 {
@@ -95,7 +59,7 @@ static void lose(struct trace *trace, uint64_t n)
 }
 
 /* Spins shortly, then lets the holder run. In the simulator it is never held by another. */
-static void take_flag(struct trace *trace, struct os *os)
+void trace_take_flag(struct trace *trace, struct os *os)
 {
     int spins = 0;
 
@@ -106,13 +70,13 @@ static void take_flag(struct trace *trace, struct os *os)
     }
 }
 
-static void drop_flag(struct trace *trace)
+void trace_drop_flag(struct trace *trace)
 {
     atomic_flag_clear_explicit(&trace->busy, memory_order_release);
 }
 
 /* What a name may look like in a file that other programs will print. */
-static size_t sanitise(char *to, const char *from, size_t max)
+size_t trace_copy_text(char *to, const char *from, size_t max)
 {
     size_t n = 0;
 
@@ -160,8 +124,10 @@ static void write_header(struct trace *trace, const struct trace_opts *opts)
     header->mode = opts->mode;
     header->kinds_hash = kinds_hash();
     header->created_ns = opts->created_ns;
-    sanitise(header->program, "msgrlab " MSGRLAB_VERSION, sizeof(header->program) - 1);
-    sanitise(header->title, opts->title ? opts->title : "", sizeof(header->title) - 1);
+    trace_copy_text(header->program, "msgrlab " MSGRLAB_VERSION,
+                    sizeof(header->program) - 1);
+    trace_copy_text(header->title, opts->title ? opts->title : "",
+                    sizeof(header->title) - 1);
     header->magic = TRACE_MAGIC;
 }
 
@@ -317,9 +283,7 @@ uint64_t trace_lost(struct trace *trace)
 
 /* ---- blocks ----------------------------------------------------------------------- */
 
-/* The next block of the file, zeroed; NULL if the file may not or cannot grow. Under the
- * flag. `limit`: how much of the file the caller may use. */
-static struct trace_block_header *take_block(struct trace *trace, uint64_t limit)
+struct trace_block_header *trace_take_block(struct trace *trace, uint64_t limit)
 {
     uint64_t end = trace->bytes_used + TRACE_BLOCK_BYTES;
     struct trace_block_header *block;
@@ -380,9 +344,9 @@ static bool next_block(struct trace *trace, struct trace_ring *ring, struct os *
     if (trace->circle != NULL && ring->block != NULL) {
         limit -= RING_RESERVE(limit);
     }
-    take_flag(trace, os);
-    block = take_block(trace, limit);
-    drop_flag(trace);
+    trace_take_flag(trace, os);
+    block = trace_take_block(trace, limit);
+    trace_drop_flag(trace);
     if (block != NULL && trace->circle != NULL) {
         join_circle(trace, ring, block);
     } else if (block == NULL && trace->circle != NULL && ring->block != NULL) {
@@ -418,15 +382,15 @@ static struct trace_ring *ring_of(struct trace *trace, struct os *os)
     }
     ring->seq = 1;
     ring->node = os->node;
-    sanitise(ring->thread_name, self->name, sizeof(ring->thread_name) - 1);
-    sanitise(ring->node_name, os->name, sizeof(ring->node_name) - 1);
-    take_flag(trace, os);
-    if (trace->threads[os->node] < THREADS_MAX) {
+    trace_copy_text(ring->thread_name, self->name, sizeof(ring->thread_name) - 1);
+    trace_copy_text(ring->node_name, os->name, sizeof(ring->node_name) - 1);
+    trace_take_flag(trace, os);
+    if (trace->threads[os->node] < TRACE_THREADS_MAX) {
         ring->thread = ++trace->threads[os->node];
         ring->next = trace->rings;
         trace->rings = ring;
     }
-    drop_flag(trace);
+    trace_drop_flag(trace);
     if (ring->thread == 0) {
         free(ring);
         return NULL;
@@ -454,7 +418,8 @@ uint64_t trace_emit(struct os *os, enum trace_kind kind, const struct trace_args
         lose(trace, 1);
         return 0;
     }
-    if ((ring->block == NULL || ring->used == BLOCK_ROOM) && !next_block(trace, ring, os)) {
+    if ((ring->block == NULL || ring->used == TRACE_BLOCK_ROOM) &&
+        !next_block(trace, ring, os)) {
         ring->lost++;
         lose(trace, 1);
         return 0;
@@ -492,117 +457,4 @@ uint64_t trace_enter(struct os *os, uint64_t id)
     former = ring->context;
     ring->context = id;
     return former;
-}
-
-/* ---- names ------------------------------------------------------------------------ */
-
-/* Appends an entry; NULL if there is no room. Under the flag. */
-static const struct trace_name *append_name(struct trace *trace,
-                                            const struct trace_name *head, const char *text,
-                                            size_t len)
-{
-    size_t bytes = (sizeof(*head) + len + 1 + 7) & ~(size_t)7;
-    struct trace_name *entry;
-
-    if (trace->names == NULL || trace->names->used + bytes > BLOCK_ROOM) {
-        struct trace_block_header *block = take_block(trace, trace->bytes_max);
-
-        if (block == NULL) {
-            return NULL;
-        }
-        __atomic_store_n(&block->type, TRACE_BLOCK_NAMES, __ATOMIC_RELEASE);
-        trace->names = block;
-    }
-    entry = (struct trace_name *)((uint8_t *)(trace->names + 1) + trace->names->used);
-    *entry = *head;
-    entry->bytes = (uint16_t)bytes;
-    memcpy(entry->text, text, len + 1);
-    __atomic_store_n(&trace->names->used, trace->names->used + (uint32_t)bytes,
-                     __ATOMIC_RELEASE);
-    return entry;
-}
-
-/* The slot of the text, or the empty one where it belongs. */
-static const struct trace_name **find_slot(const struct trace_name **table, uint32_t size,
-                                           const char *text)
-{
-    uint32_t at = crc32c(~0u, text, strlen(text)) & (size - 1);
-
-    while (table[at] != NULL && strcmp(table[at]->text, text) != 0) {
-        at = (at + 1) & (size - 1);
-    }
-    return &table[at];
-}
-
-/* Keeps the table at most half full. */
-static bool make_room(struct trace *trace)
-{
-    uint32_t size = trace->table_size ? trace->table_size * 2 : 256;
-    const struct trace_name **table;
-
-    if ((trace->strings + 1) * 2 <= trace->table_size) {
-        return true;
-    }
-    table = calloc(size, sizeof(struct trace_name *));
-    if (table == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < trace->table_size; i++) {
-        if (trace->table[i] != NULL) {
-            *find_slot(table, size, trace->table[i]->text) = trace->table[i];
-        }
-    }
-    free(trace->table);
-    trace->table = table;
-    trace->table_size = size;
-    return true;
-}
-
-uint32_t trace_string(struct os *os, const char *text)
-{
-    struct trace *trace = os->trace;
-    struct trace_name head = {.what = 1, .node = os->node};
-    char clean[NAME_TEXT_MAX + 1];
-    uint32_t id = 0;
-    size_t len;
-
-    if (trace == NULL) {
-        return 0;
-    }
-    len = sanitise(clean, text, NAME_TEXT_MAX);
-    take_flag(trace, os);
-    if (make_room(trace)) {
-        const struct trace_name **slot = find_slot(trace->table, trace->table_size, clean);
-
-        if (*slot == NULL) {
-            head.id = trace->strings + 1;
-            *slot = append_name(trace, &head, clean, len);
-            trace->strings += *slot != NULL;
-        }
-        id = *slot != NULL ? (*slot)->id : 0;
-    }
-    drop_flag(trace);
-    return id;
-}
-
-uint32_t trace_object(struct os *os, enum trace_object_class class_, uint32_t parent,
-                      const char *name)
-{
-    struct trace *trace = os->trace;
-    struct trace_name head = {
-        .what = 2, .class_ = (uint8_t)class_, .parent = parent, .node = os->node};
-    char clean[NAME_TEXT_MAX + 1];
-    uint32_t id;
-    size_t len;
-
-    if (trace == NULL) {
-        return 0;
-    }
-    len = sanitise(clean, name, NAME_TEXT_MAX);
-    take_flag(trace, os);
-    head.id = trace->objects + 1;
-    id = append_name(trace, &head, clean, len) != NULL ? head.id : 0;
-    trace->objects += id != 0;
-    drop_flag(trace);
-    return id;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * trace.h: the recorder. Writes 64-byte records (trace_format.h) of the kinds listed in
- * trace_points.h into a memory-mapped file, one chain of blocks per thread, without locks on
- * the hot path.
+ * trace_points.h into a memory-mapped file, one chain of blocks per thread, without locks
+ * on the hot path.
  *
  * One struct trace may serve any number of nodes (struct os) of the process: set os->trace.
  * Off (os->trace == NULL) a trace point costs one predictable branch; compiled with
- * -DMSGRLAB_NO_TRACE it costs nothing. The recorder never fails its caller: when the file is
- * full or the disk is, records are dropped and counted.
+ * -DMSGRLAB_NO_TRACE it costs nothing. The recorder never fails its caller: when the file
+ * is full or the disk is, records are dropped and counted.
  */
 #ifndef MSGRLAB_ENGINE_TRACE_H
 #define MSGRLAB_ENGINE_TRACE_H
@@ -56,7 +56,8 @@ uint64_t trace_enter(struct os *os, uint64_t id);
 
 /* Id of a string in the name table, the same for equal text. 0 if tracing is off. */
 uint32_t trace_string(struct os *os, const char *text);
-/* A new object; the name is copied (and sanitised: printable ASCII, 200 bytes). 0 if off. */
+/* A new object; the name is copied (and sanitised: printable ASCII, 200 bytes). 0 if
+ * off. */
 uint32_t trace_object(struct os *os, enum trace_object_class class_, uint32_t parent,
                       const char *name);
 

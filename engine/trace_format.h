@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace_format.h: the trace file, byte for byte. Shared by the recorder (engine/trace.c) and
- * every reader; contains no code.
+ * trace_format.h: the trace file, byte for byte. Shared by the recorder (engine/trace.c)
+ * and every reader; contains no code.
  *
  *   +-------------------+ 0
  *   | file header 4 KiB |
  *   +-------------------+ 4096
- *   | block 0           |  TRACE_BLOCK_BYTES each; a block belongs to one (node, thread), or
- *   | block 1           |  holds names (strings and objects) appended by anybody
+ *   | block 0           |  TRACE_BLOCK_BYTES each; a block belongs to one (node, thread),
+ *   or | block 1           |  holds names (strings and objects) appended by anybody
  *   | ...               |
  *
  * A block is a 64-byte header and 64-byte records, or header and name entries. `used` is

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace_points.h: the one list of everything that is recorded. The recorder's enum, the text
- * printer, the exporters and every picture are generated from it, so they cannot drift.
+ * trace_points.h: the one list of everything that is recorded. The recorder's enum, the
+ * text printer, the exporters and every picture are generated from it, so they cannot
+ * drift.
  *
  * X(ID, name, layer, step, class, format)
  *   ID      TP_<ID> is the kind number; new kinds go to the end (files carry numbers)
@@ -17,9 +18,9 @@
  *                   ev dispatcher event, flag yes/no
  *
  * Byte streams: "at" is the offset in the byte stream of one direction of one socket, 0 at
- * connect. Joining S4, S5, S6 and R4..R7 on (connection, offset range) tells which message a
- * system call carried; joining the two ends on CONN_SOCKET's `link` crosses nodes. Nothing
- * is added to the wire.
+ * connect. Joining S4, S5, S6 and R4..R7 on (connection, offset range) tells which message
+ * a system call carried; joining the two ends on CONN_SOCKET's `link` crosses nodes.
+ * Nothing is added to the wire.
  */
 #ifndef MSGRLAB_ENGINE_TRACE_POINTS_H
 #define MSGRLAB_ENGINE_TRACE_POINTS_H
@@ -45,27 +46,27 @@ enum trace_class {
 
 // clang-format off
 #define TRACE_POINTS(X)                                                                                                          \
-/* ---- the IO path, sending: S1..S6 (S7 belongs to the RDMA stack) ---- */                                                      \
+/* ---- the IO path, sending: S1..S6 (S7 belongs to the RDMA stack) ---- */                                                     \
 X(S1_SEND_MESSAGE,   "send_message",   MESSENGER,  "S1", APP,   "type={a0:u} prio={a1:u} bytes={val:u}")                         \
 X(S2_SUBMIT_MESSAGE, "submit_message", MESSENGER,  "S2", APP,   "{obj:obj} created={a0:flag}")                                   \
 X(S3_QUEUE,          "queue",          CONNECTION, "S3", EXT,   "{obj:obj} prio={a0:u} bytes={val:u} depth={a1:u}")              \
 X(S4_WRITE_MESSAGE,  "write_message",  CONNECTION, "S4", IO,    "{obj:obj} seq={a0:u} frame={val:u} at={a1:u} took={aux:ns}")    \
 X(S5_TRY_SEND,       "try_send",       CONNECTION, "S5", IO,    "{obj:obj} outgoing={val:u} at={a0:u} messages={a1:u}")          \
 X(S6_STACK_SEND,     "stack_send",     STACK,      "S6", IO,    "{obj:obj} sent={val:d} at={a0:u} asked={a1:u} took={aux:ns}")   \
-/* ---- receiving: R3..R7 (R1 and R2 belong to the RDMA stack) ---- */                                                           \
+/* ---- receiving: R3..R7 (R1 and R2 belong to the RDMA stack) ---- */                                                          \
 X(R3_READ_EVENT,     "read_event",     CONNECTION, "R3", FILE,  "{obj:obj} fd={a0:fd} at={a1:u}")                                \
 X(R4_ALLOCATE,       "allocate",       CONNECTION, "R4", FILE,  "{obj:obj} bytes={val:u} segment={a0:u} at={a1:u}")              \
 X(R5_READ_UNTIL,     "read_until",     CONNECTION, "R5", FILE,  "{obj:obj} want={val:u} at={a0:u} from_recv_buf={a1:u} missing={aux:u}") \
 X(R6_READ_BULK,      "read_bulk",      STACK,      "R6", FILE,  "{obj:obj} got={val:d} at={a0:u} asked={a1:u} took={aux:ns}")    \
 X(R7_DISPATCH,       "dispatch",       CONNECTION, "R7", APP,   "{obj:obj} seq={a0:u} frame={val:u} at={a1:u} type={aux:u}")     \
-/* ---- what happens to a received message afterwards ---- */                                                                    \
+/* ---- what happens to a received message afterwards ---- */                                                                   \
 X(FAST_DISPATCH,     "fast_dispatch",  MESSENGER,  "",   APP,   "{obj:obj} seq={a0:u} type={a1:u}")                              \
 X(DISPATCH_ENQUEUE,  "dispatch_enqueue", MESSENGER, "",  APP,   "{obj:obj} seq={a0:u} prio={val:u} depth={a1:u}")                \
 X(DISPATCH_BEGIN,    "dispatch_begin", MESSENGER,  "",   APP,   "{obj:obj} seq={a0:u} type={a1:u}")                              \
 X(DISPATCH_END,      "dispatch_end",   MESSENGER,  "",   APP,   "{obj:obj} seq={a0:u} took={aux:ns}")                            \
 X(DISPATCH_EVENT,    "dispatch_event", MESSENGER,  "",   APP,   "{obj:obj} {a0:ev}")                                             \
 X(LOCAL_DELIVERY,    "local_delivery", MESSENGER,  "",   APP,   "{obj:obj} bytes={val:u}")                                       \
-/* ---- event center ---- */                                                                                                     \
+/* ---- event center ---- */                                                                                                    \
 X(WAIT_ENTER,        "driver_wait",    CENTER,     "",   FILE,  "{obj:obj} cycle={a1:u} timeout={a0:ns}")                        \
 X(WAIT_EXIT,         "driver_woke",    CENTER,     "",   FILE,  "{obj:obj} cycle={a1:u} events={val:u} slept={a0:ns}")           \
 X(FILE_ADD,          "file_add",       CENTER,     "",   FILE,  "{obj:obj} fd={a0:fd} mask={val:mask}")                          \
@@ -81,7 +82,7 @@ X(WAKE_DRAIN,        "notify_drain",   CENTER,     "",   EXT,   "{obj:obj} bytes
 X(TIME_ADD,          "time_add",       CENTER,     "",   TIMER, "{obj:obj} id={a0:u} in={a1:ns}")                                \
 X(TIME_DEL,          "time_del",       CENTER,     "",   TIMER, "{obj:obj} id={a0:u}")                                           \
 X(TIME_EVENT,        "time_event",     CENTER,     "",   TIMER, "{obj:obj} id={a0:u} late={a1:ns}")                              \
-/* ---- connections ---- */                                                                                                      \
+/* ---- connections ---- */                                                                                                     \
 X(CONN_NEW,          "conn_new",       CONNECTION, "",   STATE, "{obj:obj} on={a0:obj} policy={a1:str} accepted={val:flag}")     \
 X(CONN_SOCKET,       "conn_socket",    CONNECTION, "",   STATE, "{obj:obj} fd={val:u} link={a0:x} dialled={a1:flag}")            \
 X(SOCK_STATE,        "sock_state",     CONNECTION, "",   STATE, "{obj:obj} {a0:sock}->{a1:sock} ({val:str})")                    \
@@ -96,7 +97,7 @@ X(OUT_QUEUE_FULL,    "out_queue_full", CONNECTION, "",   ERROR, "{obj:obj} depth
 X(THROTTLE_GET,      "throttle_get",   CONNECTION, "",   EXT,   "{obj:obj} n={val:u} held={a0:u} of={a1:u}")                     \
 X(THROTTLE_WAIT,     "throttle_wait",  CONNECTION, "",   ERROR, "{obj:obj} n={val:u} held={a0:u} of={a1:u}")                     \
 X(THROTTLE_PUT,      "throttle_put",   CONNECTION, "",   EXT,   "{obj:obj} n={val:u} held={a0:u} of={a1:u}")                     \
-/* ---- sockets ---- */                                                                                                          \
+/* ---- sockets ---- */                                                                                                         \
 X(LISTEN,            "listen",         STACK,      "",   STATE, "{obj:obj} fd={val:d} port={a0:u}")                              \
 X(CONNECT,           "connect",        STACK,      "",   STATE, "{obj:obj} fd={a0:u} {val:err}")                                 \
 X(ACCEPT,            "accept",         STACK,      "",   STATE, "{obj:obj} fd={val:d} from port {a0:u}")                         \

@@ -149,6 +149,9 @@ static int adopt_connection(struct lab_node *node, struct lab_node *peer,
     known = c != NULL;
     if (!known) {
         c = lab_conn_new(node, peer, conn, false);
+    } else if (c->peer == NULL) { /* accepted before, when nobody knew from whom */
+        c->peer = peer;
+        c->ledger->to = peer;
     }
     lab_unlock(lab);
     if (known || c == NULL) {

@@ -135,6 +135,12 @@ done >>"$found"
 
 # ---- sizes -------------------------------------------------------------------------
 
+# clang-format keeps its hands off comments, so their width is looked at here.
+awk '/clang-format off/ { off = 1 } /clang-format on/ { off = 0 } FNR == 1 { off = 0 }
+     !off && length > 92 && /^ *(\/\*|\*)/ {
+         print "format", FILENAME, FNR, "width", "the comment has", length, "columns, of 92"
+     }' "${sources[@]}" >>"$found"
+
 # A function is what stands between "{" and "}" in column 0; both lines count.
 awk -v most="$FUNCTION_LINES" -v file_most="$FILE_LINES" '
     function end_of_file() {

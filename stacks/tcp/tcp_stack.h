@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tcp_stack.h: byte streams over the os's sockets (Ceph: PosixNetworkStack). Owns nothing but
- * itself; its sockets belong to their users.
+ * tcp_stack.h: byte streams over the os's sockets (Ceph: PosixNetworkStack). Owns nothing
+ * but itself; its sockets belong to their users.
  */
 #ifndef MSGRLAB_STACKS_TCP_TCP_STACK_H
 #define MSGRLAB_STACKS_TCP_TCP_STACK_H

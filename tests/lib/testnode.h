@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * testnode.h: a messenger with its own os and TCP stack, and a dispatcher that counts what it
- * is told, for tests that talk between messengers. Waiting is by condition variable, without
- * a time-out: the time limit of the test is the bound.
+ * testnode.h: a messenger with its own os and TCP stack, and a dispatcher that counts what
+ * it is told, for tests that talk between messengers. Waiting is by condition variable,
+ * without a time-out: the time limit of the test is the bound.
  */
 #ifndef MSGRLAB_TESTS_LIB_TESTNODE_H
 #define MSGRLAB_TESTS_LIB_TESTNODE_H

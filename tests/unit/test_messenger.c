@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_messenger.c: the engine end to end over loopback TCP: Ceph's MessengerTest cases that
- * do not need a lossless reconnect, restated, and what this engine promises beyond them.
+ * test_messenger.c: the engine end to end over loopback TCP: Ceph's MessengerTest cases
+ * that do not need a lossless reconnect, restated, and what this engine promises beyond
+ * them.
  */
 #include <errno.h>
 #include <string.h>
@@ -366,7 +367,8 @@ START_TEST(rebind_takes_other_ports)
 }
 END_TEST
 
-/* FeatureTest: a peer that lacks what is required gets no session, and the reason is told. */
+/* FeatureTest: a peer that lacks what is required gets no session, and the reason is
+ * told. */
 START_TEST(missing_features_prevent_a_session)
 {
     const struct messenger_opts opts = {.backoff_initial_ns = NSEC_PER_MSEC};

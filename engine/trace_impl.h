@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trace_impl.h: the recorder's inside, for trace.c (the file, blocks, records) and
+ * trace_names.c (strings and objects). Nobody else includes it.
+ */
+#ifndef MSGRLAB_ENGINE_TRACE_IMPL_H
+#define MSGRLAB_ENGINE_TRACE_IMPL_H
+
+#include <stdatomic.h>
+
+#include "engine/trace.h"
+
+#define TRACE_BLOCK_ROOM (TRACE_BLOCK_BYTES - sizeof(struct trace_block_header))
+#define TRACE_THREADS_MAX 255 /* per node; also the highest number of a node */
+
+/* What one thread records into. Only that thread touches it until trace_close. */
+struct trace_ring {
+    struct trace_ring *next;          /* owned by the trace */
+    struct trace_block_header *block; /* in the map; NULL: none yet */
+    uint64_t seq;                     /* of the next record; counts from 1 */
+    uint64_t lost;                    /* records of this thread */
+    uint64_t context;                 /* default cause */
+    uint32_t used;                    /* bytes in block */
+    uint8_t node, thread;
+    char thread_name[16], node_name[16];
+};
+
+struct trace {
+    int fd;
+    uint8_t *map;       /* bytes_max of address space */
+    uint64_t bytes_max; /* whole blocks behind the header */
+    /* Ring mode: the blocks of a thread form a circle in the order they were filled; this
+     * is the number of the next, by number. NULL when streaming. Owned. */
+    uint32_t *circle;
+    atomic_flag busy;    /* guards what follows */
+    uint64_t bytes_file; /* backed by the disk */
+    uint64_t bytes_used; /* handed out */
+    uint64_t retry_lost; /* when to try growing again */
+    int error;           /* first refusal of the disk */
+    struct trace_ring *rings;
+    uint8_t threads[TRACE_THREADS_MAX + 1]; /* given out, by node */
+    struct trace_block_header *names;
+    uint32_t strings, objects;       /* ids given out */
+    const struct trace_name **table; /* open addressing; entries point into the map */
+    uint32_t table_size;             /* a power of two, or 0 */
+};
+
+/* The spin flag. No call into the os table while it is held. */
+void trace_take_flag(struct trace *trace, struct os *os);
+void trace_drop_flag(struct trace *trace);
+/* The next block of the file, zeroed; NULL if the file may not or cannot grow. Under the
+ * flag. `limit`: how much of the file the caller may use. */
+struct trace_block_header *trace_take_block(struct trace *trace, uint64_t limit);
+/* Copies at most `max` bytes, printable ASCII, and a NUL; returns how many. */
+size_t trace_copy_text(char *to, const char *from, size_t max);
+
+#endif
