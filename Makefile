@@ -57,7 +57,7 @@ inner  = $(MAKE) $(JOBS) GOAL=inner FLAVOUR=$(or $(2),$(FLAVOUR)) $(1)
 # $(call deps,GROUP); the flavours that clang builds need more than the group says.
 deps   = $(if $(filter yes,$(DEPS)),scripts/deps.sh $(if $(filter clang fuzz,$(FLAVOUR)),check,$(1)),true)
 
-.PHONY: all help demo check check-fast test interop replay tidy format bench fuzz coverage \
+.PHONY: all help demo picture check check-fast test interop replay tidy format bench fuzz coverage \
 	install uninstall clean deps
 
 all:
@@ -67,6 +67,7 @@ all:
 help:
 	@echo 'make              build the program and its libraries: build/plain/msgrlab'
 	@echo 'make demo         run a first scenario and draw its IO path'
+	@echo 'make picture      the same, into docs/ for the README'
 	@echo 'make check        packages, tidy, all tests in every flavour, interop, fuzz corpus'
 	@echo 'make check-fast   the tests of the plain flavour only'
 	@echo 'make test         the tests of one flavour: make test FLAVOUR=tsan [T=unit/test_x]'
@@ -97,6 +98,9 @@ demo:
 	@echo
 	@echo 'The IO path, drawn from what was observed: build/demo/hello-iopath.svg'
 	@echo 'Open it in any browser:  xdg-open build/demo/hello-iopath.svg'
+
+picture: demo
+	$(Q)cp build/demo/hello-iopath.svg docs/hello-iopath.svg
 
 check:
 	$(Q)$(call deps,check)

@@ -22,6 +22,7 @@ b:on_message(function(msg)
 end)
 
 local c = a:connect(b, { policy = "lossy_client" })
+wait(function() return c:is_connected() end) -- so that no ping waits for the handshake
 for i = 1, pings do
   c:send { type = "ping", front = "ping " .. i }
 end
