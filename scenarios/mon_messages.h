@@ -26,7 +26,7 @@
 #define MON_SUBSCRIBE_MAX 32
 #define MON_COMMAND_MAX 8
 #define CEPH_FSID_BYTES 16
-#define MONMAP_ENCODE_BYTES 16384 /* holds any map these structs can hold */
+#define MONMAP_ENCODE_BYTES 32768 /* holds any map these structs can hold */
 
 struct ceph_time {
     uint32_t sec, nsec; /* since 1970, UTC */

@@ -14,7 +14,7 @@ serve() {
     shift
     spawn "$name" "$MSGRLAB" peer serve 127.0.0.1:0 "$@"
     server=$spawned
-    while [ $SECONDS -lt $until ] && kill -0 "$server" 2>/dev/null; do
+    while [ $SECONDS -lt $until ] && is_running "$server"; do
         addr=$(sed -n '1s/^listening on \(v2:127\.0\.0\.1:[0-9]*\)\/0$/\1/p' "$dir/$name.out")
         [ -n "$addr" ] && return 0
         sleep 0.05
@@ -22,12 +22,30 @@ serve() {
     fail "peer serve does not listen" "$dir/$name.out"
 }
 
-# client NAME CODE ARG...: the ceph command, without any file of the system's.
+# The ceph command, without any file of the system's.
+ceph=(ceph -c /dev/null --keyring /dev/null --auth-client-required none --connect-timeout 10)
+
+# client NAME CODE ARG...: runs it against our server.
 client() {
     local name=$1 code=$2
     shift 2
-    run "$name" "$code" ceph -c /dev/null --keyring /dev/null \
-        --auth-client-required none --connect-timeout 10 -m "$addr" "$@"
+    run "$name" "$code" "${ceph[@]}" -m "$addr" "$@"
+}
+
+# ping ID: the client calls a monitor it knows by address only noname-a, and tries that for a,
+# too. While it pings, the client of Ceph 16.2 dies of SIGSEGV now and then, whoever answers
+# (its own monitor: once in 600 on a busy machine, once in 10 for mon.*): that is no verdict.
+ping() {
+    local try code
+    for try in 1 2 3 4 5; do
+        timeout -k 5 $STEP_SECONDS "${ceph[@]}" -m "$addr" ping "mon.$1" \
+            >"$dir/ping.out" 2>"$dir/ping.err" </dev/null
+        code=$?
+        [ $code -eq 139 ] || break
+        echo "     (the client crashed at try $try)"
+    done 2>/dev/null
+    [ $code -eq 0 ] || fail "ping mon.$1 ended with $code" "$dir/ping.out" "$dir/ping.err"
+    says ping '"name":"msgrlab"'
 }
 
 open_fds() {
@@ -48,14 +66,9 @@ ends() {
 serve first --trace "$dir/serve.trace"
 fds=$(open_fds "$server")
 
-for i in 1 2 3; do
-    client "ping_$i" 0 ping mon.noname-a
-    says "ping_$i" '"name":"msgrlab"'
+for target in noname-a noname-a noname-a a; do
+    ping $target
 done
-# The client calls a monitor it knows by address only noname-a, and tries that for a, too.
-# ('mon.*' is not tried: Ceph 16.2's client crashes on it now and then, whoever answers.)
-client ping_a 0 ping mon.a
-says ping_a '"name":"msgrlab"'
 ok "ceph ping, four times"
 
 for i in 1 2 3; do

@@ -13,7 +13,6 @@ unset CEPH_ARGS CEPH_CONF CEPH_KEYRING
 
 MSGRLAB=${MSGRLAB:-$PWD/build/plain/msgrlab}
 STEP_SECONDS=20
-pids=()
 
 skip() {
     echo "skipped: $*"
@@ -32,6 +31,9 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/msgrlab-interop.XXXXXX") || exit 1
 
 # ---- processes -----------------------------------------------------------------------
 
+# Whatever runs is asked of the shell, which knows its children: a bare number may belong to
+# somebody else by now.
+
 # spawn NAME COMMAND...: runs it behind us, output in $dir/NAME.out; pid in $spawned.
 spawn() {
     local name=$1
@@ -39,30 +41,34 @@ spawn() {
     # A shell starts background jobs deaf to SIGINT; ours shall hear it.
     env --default-signal=INT,QUIT "$@" >"$dir/$name.out" 2>&1 </dev/null &
     spawned=$!
-    pids+=("$spawned")
+}
+
+is_running() {
+    local pid
+    for pid in $(jobs -rp); do
+        [ "$pid" = "$1" ] && return 0
+    done
+    return 1
 }
 
 # stop PID [SIGNAL]: ends it and returns its exit code; after STEP_SECONDS it is killed.
 stop() {
-    local pid=$1 code
-    kill -"${2:-TERM}" "$pid" 2>/dev/null
-    (sleep $STEP_SECONDS && kill -KILL "$pid") 2>/dev/null &
-    local guard=$!
-    wait "$pid"
-    code=$?
-    kill "$guard" 2>/dev/null
-    wait "$guard" 2>/dev/null
-    return $code
+    local pid=$1 until=$((SECONDS + STEP_SECONDS))
+    is_running "$pid" && kill -"${2:-TERM}" "$pid"
+    while [ $SECONDS -lt $until ] && is_running "$pid"; do
+        sleep 0.02
+    done
+    is_running "$pid" && kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
 }
 
 cleanup() {
     local pid
-    for pid in "${pids[@]}"; do
-        kill -CONT "$pid" 2>/dev/null
-        kill "$pid" 2>/dev/null
-    done
-    for pid in "${pids[@]}"; do
-        stop "$pid" TERM
+    # A child that a signal hits before it has become its program would come here, too.
+    [ "$BASHPID" = $$ ] || return
+    for pid in $(jobs -rp); do
+        kill -CONT "$pid"
+        stop "$pid"
     done
     if [ "${INTEROP_KEEP:-}" = 1 ]; then
         echo "kept: $dir"
@@ -104,8 +110,8 @@ run() {
 
 # says NAME PATTERN: what that command printed, anywhere, matches (grep -E).
 says() {
-    grep -qE -- "$2" "$dir/$1.out" "$dir/$1.err" ||
-        fail "$1: nothing printed matches '$2'" "$dir/$1.out" "$dir/$1.err"
+    cat "$dir/$1.out" "$dir/$1.err" 2>/dev/null >"$dir/said"
+    grep -qE -- "$2" "$dir/said" || fail "$1: nothing printed matches '$2'" "$dir/said"
 }
 
 # same NAME NAME: both commands printed the same.
@@ -171,7 +177,7 @@ try_mon() {
         ceph-mon -c "$dir/ceph.conf" --mkfs -i a --monmap "$dir/monmap" || return 1
     spawn mon ceph-mon -c "$dir/ceph.conf" -i a -f
     mon_pid=$spawned
-    while [ $SECONDS -lt $until ] && kill -0 "$mon_pid" 2>/dev/null; do
+    while [ $SECONDS -lt $until ] && is_running "$mon_pid"; do
         timeout 3 "${real_ceph[@]}" mon dump && return 0
         sleep 0.2
     done
