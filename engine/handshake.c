@@ -46,6 +46,9 @@ static int give_up(struct connection *c, int err, const char *why)
 
 static int send_frame(struct connection *c, enum frame_tag tag, const struct wire_writer *w)
 {
+    if (c->outgoing.bytes > HANDSHAKE_OUTGOING_MAX) {
+        return fault(c, -ENOBUFS, "the peer asks without reading our answers");
+    }
     conn_queue_frame(c, tag, w);
     return c->sock_state == SOCK_ESTABLISHED ? conn_try_send(c) : -ECONNRESET;
 }

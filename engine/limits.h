@@ -24,6 +24,8 @@
 /* A worker encodes queued messages into `outgoing` up to this, then hands it to the stack.
  * While the stack cannot take it, nothing more is encoded: the rest stays in out_q. */
 #define OUTGOING_BYTES_MAX (256u << 10)
+/* Answers in the handshake that the socket has no room for: beyond this the peer faults. */
+#define HANDSHAKE_OUTGOING_MAX 16384
 /* out_q of one connection (options): at the bound messenger_send says -EAGAIN and records
  * out_queue_full; the caller keeps the message. */
 #define OUT_QUEUE_MESSAGES_MAX 65536

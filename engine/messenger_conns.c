@@ -153,7 +153,9 @@ static struct connection *new_dialler(struct messenger *m, int peer_type,
 
 static bool is_own(const struct messenger *m, const struct entity_addrvec *addrs)
 {
-    return m->n_processors > 0 && entity_addrvec_contains(&m->addrs, dialable(addrs));
+    const struct entity_addr *addr = dialable(addrs);
+
+    return addr != NULL && m->n_processors > 0 && entity_addrvec_contains(&m->addrs, addr);
 }
 
 /* The connection for these addresses, with a reference. */
@@ -164,8 +166,8 @@ static int connect_addrs(struct messenger *m, int peer_type,
     struct connection *c = NULL;
     int err = 0;
 
-    if (dialable(addrs) == NULL || messenger_policy(m, peer_type)->server) {
-        return -EINVAL; /* nothing to dial, or a policy that never dials */
+    if (addrs->n == 0) {
+        return -EINVAL;
     }
     *ret_created = false;
     os_lock(m->os, m->lock);
@@ -175,6 +177,8 @@ static int connect_addrs(struct messenger *m, int peer_type,
         c = conn_ref(m->loopback);
     } else if (!anonymous && (c = find_registered(m, addrs)) != NULL) {
         conn_ref(c);
+    } else if (dialable(addrs) == NULL || messenger_policy(m, peer_type)->server) {
+        err = -EINVAL; /* nothing to dial, or a policy that never dials */
     } else {
         c = new_dialler(m, peer_type, addrs, anonymous);
         *ret_created = true;

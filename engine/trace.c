@@ -330,6 +330,8 @@ static struct trace_block_header *reuse_block(struct trace *trace, struct trace_
     uint64_t records = block->used / sizeof(struct trace_record);
 
     __atomic_store_n(&block->used, 0, __ATOMIC_RELEASE);
+    /* If the process ends here, the block is empty and not its former self. */
+    memset(block + 1, 0, sizeof(struct trace_record));
     ring->lost += records;
     lose(trace, records);
     return block;

@@ -152,6 +152,39 @@ END_TEST
 
 /* ---- receivers that do not take ---- */
 
+/* One KEEPALIVE2 there and back: whatever was to move on the way has moved. */
+static void round_trip(struct test_node *n, struct connection *conn)
+{
+    uint64_t before = conn_keepalive_acks(conn);
+
+    conn_send_keepalive(conn);
+    while (conn_keepalive_acks(conn) == before) {
+        os_sleep_ns(n->os, 20 * NSEC_PER_USEC);
+    }
+}
+
+/* Sends until the sender has been refused for 200 round trips of another connection in a row;
+ * returns how many messages were taken. */
+static int send_until_refused(struct connection *conn, struct test_node *other,
+                              struct connection *alive)
+{
+    int sent = 0, refused = 0;
+
+    while (refused < 200) {
+        struct message *msg = testlib_message(PRIO_DEFAULT, 50000, 0);
+
+        if (messenger_send(conn, msg) == 0) {
+            sent++;
+            refused = 0;
+        } else {
+            message_unref(msg);
+            refused++;
+            round_trip(other, alive);
+        }
+    }
+    return sent;
+}
+
 /* A receiver whose handler stands still: everything between fills up to its bound, the sender
  * is told -EAGAIN, the worker does not spin (its passes are counted against round trips of
  * another connection), and when the handler goes on everything arrives. */
@@ -164,47 +197,28 @@ START_TEST(a_standing_receiver_stops_the_sender)
     struct test_node server, client, other;
     struct connection *conn, *alive;
     struct messenger_stats before, after;
-    uint64_t sent = 0, trips = 200;
-    struct message *msg;
+    int sent;
 
     open_server(&server, &opts);
     test_node_start(&server);
-    test_node_hold(&server);
     test_node_init(&client, 2, &bounded);
     test_node_start(&client);
     test_node_client(&other, 3);
     conn = test_node_dial(&client, &server);
     alive = test_node_dial(&other, &server);
     test_node_wait(&server, &server.accepts, 2);
-    for (int refused = 0; refused < 200;) { /* round trips let what can move, move */
-        msg = testlib_message(PRIO_DEFAULT, 50000, sent);
-        if (messenger_send(conn, msg) == 0) {
-            sent++;
-            refused = 0;
-            continue;
-        }
-        message_unref(msg);
-        refused++;
-        uint64_t acks = conn_keepalive_acks(alive);
-        conn_send_keepalive(alive);
-        while (conn_keepalive_acks(alive) == acks) {
-            os_sleep_ns(other.os, 20 * NSEC_PER_USEC);
-        }
-    }
+    test_node_wait(&other, &other.connects, 1);
+    test_node_hold(&server);
+    sent = send_until_refused(conn, &other, alive);
     messenger_stats(server.m, &before);
     ck_assert_uint_le(before.dispatch_bytes, 200000);
-    for (uint64_t i = 0; i < trips; i++) {
-        uint64_t acks = conn_keepalive_acks(alive);
-
-        conn_send_keepalive(alive);
-        while (conn_keepalive_acks(alive) == acks) {
-            os_sleep_ns(other.os, 20 * NSEC_PER_USEC);
-        }
+    for (int trip = 0; trip < 200; trip++) {
+        round_trip(&other, alive);
     }
     messenger_stats(server.m, &after);
-    ck_assert_uint_le(after.center.cycles - before.center.cycles, trips * 4);
+    ck_assert_uint_le(after.center.cycles - before.center.cycles, 200 * 4);
     test_node_release(&server);
-    test_node_wait(&server, &server.messages, (int)sent);
+    test_node_wait(&server, &server.messages, sent);
     conn_unref(conn);
     conn_unref(alive);
     test_node_fini(&client);
@@ -267,7 +281,7 @@ START_TEST(the_end_while_waiting_for_a_budget)
     for (int k = 0; k < 3; k++) {
         test_node_client(&clients[k], (uint8_t)(k + 2));
         conns[k] = test_node_dial(&clients[k], &server);
-        test_node_wait(&server, &server.accepts, k + 1);
+        test_node_wait(&clients[k], &clients[k].connects, 1); /* the server stands still */
         send_pattern(&clients[k], conns[k], 0, 0, 3, 1000);
         ck_assert(messenger_drain(clients[k].m, 60 * NSEC_PER_SEC));
     }
