@@ -16,6 +16,7 @@
 
 enum {
     OPT_ON = 256,
+    OPT_SCHEDULE,
     OPT_STACK,
     OPT_DRIVER,
     OPT_SEED,
@@ -27,6 +28,7 @@ enum {
 };
 
 static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
+                                        {"schedule", required_argument, NULL, OPT_SCHEDULE},
                                         {"stack", required_argument, NULL, OPT_STACK},
                                         {"driver", required_argument, NULL, OPT_DRIVER},
                                         {"seed", required_argument, NULL, OPT_SEED},
@@ -43,10 +45,13 @@ static const char help[] =
     "\n"
     "Runs a scenario: its nodes, their messages, and what it expects of them.\n"
     "\n"
-    "  --on linux       the world to run in (the only one of this version)\n"
+    "  --on WORLD       linux (default), or sim: virtual threads, clock and network,\n"
+    "                   the same run for the same seed\n"
+    "  --schedule NAME  sim: random (default), fifo or pct\n"
     "  --stack tcp      the network stack (the only one of this version)\n"
     "  --driver NAME    epoll (default), poll or select, for nodes that do not say\n"
-    "  --seed N         of the script's random numbers; default 0\n"
+    "  --seed N         of the script's random numbers, and of the simulated world;\n"
+    "                   default 0\n"
     "  --set KEY=VALUE  what the script reads as set.KEY; instructions=N is the\n"
     "                   host's: how many the script may use (default 100000000)\n"
     "  --trace FILE     keep what was recorded, for msgrlab show\n"
@@ -62,6 +67,7 @@ static const char help[] =
     "    4  it cannot run here: address in use, too few descriptors, no such world\n"
     "    5  the script or the trace could not be read or written\n"
     "    6  the time limit passed\n"
+    "   12  the simulated world stood still, or ran in circles: who waits is said\n"
     "  130  stopped by Ctrl-C; the summary so far was printed\n";
 
 /* ---- missing scripts --------------------------------------------------------------- */
@@ -123,17 +129,25 @@ static int complain_missing(const char *script)
 
 /* ---- options ----------------------------------------------------------------------- */
 
-static int take_world(const char *value)
+static int take_world(const char *value, struct run_opts *opts)
 {
-    if (strcmp(value, "linux") == 0) {
-        return EXIT_OK;
+    if (strcmp(value, "linux") != 0 && strcmp(value, "sim") != 0) {
+        return cli_usage_error("run", "there is no world '%s'; valid: linux, sim", value);
     }
-    if (strcmp(value, "sim") == 0) {
-        fprintf(stderr, "msgrlab run: the simulated world is not in this version; use "
-                        "--on linux\n");
-        return EXIT_CANNOT;
+    opts->world.on = value;
+    return EXIT_OK;
+}
+
+static int take_schedule(const char *value, struct run_opts *opts)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {
+        if (strcmp(value, world_schedules[i]) == 0) {
+            opts->world.schedule = value;
+            return EXIT_OK;
+        }
     }
-    return cli_usage_error("run", "there is no world '%s'; valid: linux", value);
+    return cli_usage_error("run", "there is no schedule '%s'; valid: fifo, random, pct",
+                           value);
 }
 
 static int take_stack(const char *value)
@@ -193,7 +207,9 @@ static int take_option(int option, char *value, struct run_opts *opts)
 {
     switch (option) {
     case OPT_ON:
-        return take_world(value);
+        return take_world(value, opts);
+    case OPT_SCHEDULE:
+        return take_schedule(value, opts);
     case OPT_STACK:
         return take_stack(value);
     case OPT_DRIVER:

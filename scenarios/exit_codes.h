@@ -18,7 +18,7 @@
     X(TIMEOUT,        6,   "the time limit of the run passed")                           \
     X(CRASH,          10,  "reserved: a simulated node crashed")                         \
     X(SAFETY,         11,  "reserved: an invariant was violated")                        \
-    X(LIVENESS,       12,  "reserved: no progress after faults were healed")             \
+    X(LIVENESS,       12,  "the simulated world stood still, or ran in circles")         \
     X(NONDETERMINISM, 13,  "reserved: the same seed gave two different runs")            \
     X(INTERRUPTED,    130, "stopped by Ctrl-C; what was found so far was printed")
 // clang-format on

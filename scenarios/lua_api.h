@@ -53,6 +53,8 @@ struct expectation *api_test_expectation(lua_State *L, int idx);
 
 /* lua_world.c */
 void api_open_world(lua_State *L);
+/* A field of `net` in the simulated world (lua_net.c). */
+int api_net_index(lua_State *L);
 /* Runs handlers and waits, until nothing of what is expected is pending. */
 int api_await_expectations(lua_State *L);
 /* Messages still under way have a moment to arrive. */

@@ -411,6 +411,10 @@ static int set_index(lua_State *L)
 /* Upvalue: "fault" or "net". */
 static int needs_simulation(lua_State *L)
 {
+    if (run_of(L)->world.sim != NULL) {
+        return luaL_error(L, "%s.%s is not in this version",
+                          lua_tostring(L, lua_upvalueindex(1)), luaL_tolstring(L, 2, NULL));
+    }
     return luaL_error(L,
                       "%s.%s needs the simulated world (--on sim); this run is --on %s; "
                       "a script that wants to go on says: if world.name ~= \"sim\" then "
@@ -485,7 +489,7 @@ void api_open_world(lua_State *L)
     lua_pushliteral(L, "fault");
     set_view(L, "fault", needs_simulation);
     lua_pushliteral(L, "net");
-    set_view(L, "net", needs_simulation);
+    set_view(L, "net", run_of(L)->world.sim != NULL ? api_net_index : needs_simulation);
 }
 
 int lua_api_open(lua_State *L)

@@ -290,6 +290,12 @@ static void judge(struct run *run)
                 run->trace_records = trace_reader_count(reader);
             }
         }
+        if (run->world.sim != NULL) {
+            const char *reason;
+
+            run->hashed =
+                trace_hash_file(run->world.trace_path, &run->trace_hash, &reason) == 0;
+        }
         if (reader != NULL && wants_steps(run) && trace_join(reader, &join) < 0) {
             snprintf(why, sizeof(why), "not enough memory to read the trace");
         }
@@ -324,28 +330,30 @@ static int set_up(struct run *run)
     return 0;
 }
 
-static void tear_down(struct run *run)
-{
-    lua_host_free(run->host);
-    expect_fini(&run->expectations);
-    lab_free(run->lab);
-    world_close(&run->world);
-}
+/* What the virtual or the real main thread does. */
+struct in_world {
+    struct run *run;
+    const char *text; /* borrowed: the script */
+    size_t len;
+    int code;
+};
 
-static int run_in_world(struct run *run, const char *text, size_t len)
+static void run_in_world(void *arg)
 {
+    struct in_world *in = arg;
+    struct run *run = in->run;
     struct watchdog dog = {.run = run};
     struct sigaction signals[2];
     struct census before;
-    int code = EXIT_CANNOT;
 
+    in->code = EXIT_CANNOT;
     expect_init(&run->expectations);
     if (set_up(run) < 0 || watchdog_start(&dog, run) < 0) {
         fprintf(stderr, "msgrlab run: no memory, or no thread, to begin with\n");
     } else {
         before = take_census();
         watch_signals(signals);
-        run_script(run, text, len);
+        run_script(run, in->text, in->len);
         run->phase = RUN_SHUTDOWN;
         run->ended_ns = os_monotonic_ns(run->world.os);
         lab_shutdown(run->lab);
@@ -353,19 +361,38 @@ static int run_in_world(struct run *run, const char *text, size_t len)
         judge(run);
         run->phase = RUN_DONE;
         restore_signals(signals);
-        code = run_summary(run);
+        in->code = run_summary(run);
     }
     watchdog_stop(&dog);
-    tear_down(run);
-    return code;
+    lua_host_free(run->host);
+    expect_fini(&run->expectations);
+    lab_free(run->lab);
+}
+
+/* The simulated world stopped moving: its threads are stuck in the middle of what they did,
+ * so all that can be done is to say who waits for what, and keep the trace. */
+static void end_stuck_run(struct run *run, int code, const char *report)
+{
+    bool kept = run->world.trace_kept;
+
+    fprintf(stderr, "msgrlab run: the run does not go on.\n%s\n", report);
+    world_close_trace(&run->world);
+    if (kept) {
+        fprintf(stderr, "The trace up to here is in %s.\n", run->world.trace_path);
+    }
+    fprintf(stderr, "again: msgrlab run %s --on sim --seed %llu\n", run->opts.script,
+            (unsigned long long)run->world.seed);
+    fflush(NULL);
+    _exit(code);
 }
 
 int run_scenario(const struct run_opts *opts)
 {
     struct run run = {.opts = *opts};
+    struct in_world in = {.run = &run};
+    const char *report = "";
     char why[700], *text = NULL;
-    size_t len = 0;
-    int code, rc = read_script(opts->script, &text, &len);
+    int code, rc = read_script(opts->script, &text, &in.len);
 
     if (rc < 0) {
         fprintf(stderr, "msgrlab run: cannot read %s: %s\n", opts->script,
@@ -378,7 +405,12 @@ int run_scenario(const struct run_opts *opts)
         free(text);
         return code;
     }
-    code = run_in_world(&run, text, len);
+    in.text = text;
+    code = world_run(&run.world, run_in_world, &in, &report);
+    if (code != EXIT_OK) {
+        end_stuck_run(&run, code, report);
+    }
+    world_close(&run.world);
     free(text);
-    return code;
+    return in.code;
 }

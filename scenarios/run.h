@@ -21,6 +21,7 @@
 #include "scenarios/lab.h"
 #include "scenarios/lua_host.h"
 #include "scenarios/world.h"
+#include "sim/trace_hash.h"
 
 #define RUN_SETS_MAX 64
 #define RUN_TIMEOUT_NS (60 * NSEC_PER_SEC)
@@ -57,6 +58,8 @@ struct run {
     /* What the script's side found out. */
     bool script_failed, skipped, cannot, gave_up;
     bool in_handler;
+    bool hashed; /* the simulated world's trace, in trace_hash */
+    struct trace_hash trace_hash;
     struct lab_inbox *handling; /* owned: the message a handler looks at */
     char skip_reason[200];
 

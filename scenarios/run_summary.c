@@ -103,6 +103,10 @@ static void print_trace(const struct run *run)
         printf("trace         %s: %" PRIu64 " records, %" PRIu64 " lost\n",
                run->world.trace_path, run->trace_records, run->trace_lost);
     }
+    if (run->hashed) {
+        printf("trace hash    %016" PRIx64 "%016" PRIx64 "\n", run->trace_hash.high,
+               run->trace_hash.low);
+    }
 }
 
 static void print_numbers(const struct run *run)
@@ -125,8 +129,9 @@ static void print_numbers(const struct run *run)
            " time, %" PRIu64 " wake-ups\n",
            t.counters[LAB_COUNTER_file_events], t.counters[LAB_COUNTER_external_events],
            t.counters[LAB_COUNTER_time_events], t.counters[LAB_COUNTER_wakeups]);
-    printf("time          %s\n",
-           cli_duration_text(run->ended_ns - run->started_ns, time, sizeof(time)));
+    printf("time          %s%s\n",
+           cli_duration_text(run->ended_ns - run->started_ns, time, sizeof(time)),
+           world->sim != NULL ? " (virtual)" : "");
     print_trace(run);
     printf("expectations  %u of %u met\n", expect_count(&run->expectations, EXPECT_MET),
            run->expectations.n);

@@ -10,6 +10,7 @@
 #include "engine/trace.h"
 #include "engine/util.h"
 #include "scenarios/exit_codes.h"
+#include "sim/world.h"
 #include "stacks/tcp/tcp_stack.h"
 
 /* Nobody reads it but the run itself, so it need not be longer than a look back. */
@@ -88,6 +89,65 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
     return EXIT_OK;
 }
 
+/* ---- the two worlds ------------------------------------------------------------------ */
+
+const char *const world_schedules[3] = {"fifo", "random", "pct"};
+
+/* What the simulated network is like unless a script says otherwise. */
+#define SIM_LATENCY_NS (50 * NSEC_PER_USEC)
+#define SIM_JITTER_NS (20 * NSEC_PER_USEC)
+#define SIM_LOOPBACK_NS (5 * NSEC_PER_USEC)
+#define SIM_CALL_NS 200
+#define SIM_SHORT_IO_RATE 32 /* of 1024 reads and writes */
+#define SIM_STACK_BYTES (1u << 20) /* the Lua host runs on one */
+
+static int make_sim(struct world *w, const struct world_opts *opts)
+{
+    struct sim_world_opts sim = {
+        .seed = opts->seed,
+        .strategy = SIM_RANDOM,
+        .short_io_rate = SIM_SHORT_IO_RATE,
+        .call_ns = SIM_CALL_NS,
+        .link = {.latency_ns = SIM_LATENCY_NS, .jitter_ns = SIM_JITTER_NS},
+        .loopback = {.latency_ns = SIM_LOOPBACK_NS},
+        .fds_max = 16384,
+        .stack_bytes = SIM_STACK_BYTES,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {
+        if (opts->schedule != NULL && strcmp(opts->schedule, world_schedules[i]) == 0) {
+            sim.strategy = (enum sim_strategy)i;
+        }
+    }
+    w->sim = sim_world_new(&sim);
+    if (w->sim != NULL) {
+        w->os = sim_world_node(w->sim, WORLD_NODES_MAX + 1, "scenario");
+    }
+    return w->os == NULL ? -ENOMEM : 0;
+}
+
+static int make_os(struct world *w, const struct world_opts *opts)
+{
+    if (strcmp(opts->on, "sim") == 0) {
+        return make_sim(w, opts);
+    }
+    w->os = os_linux_new(WORLD_NODES_MAX + 1, "scenario");
+    return w->os == NULL ? -ENOMEM : 0;
+}
+
+int world_run(struct world *w, void (*fn)(void *arg), void *arg, const char **ret_report)
+{
+    if (w->sim == NULL) {
+        fn(arg);
+        return EXIT_OK;
+    }
+    if (sim_world_run(w->sim, fn, arg) == SIM_OK) {
+        return EXIT_OK;
+    }
+    *ret_report = sim_world_report(w->sim);
+    return EXIT_LIVENESS;
+}
+
 int world_open(const struct world_opts *opts, struct world *ret, char *why, size_t size)
 {
     struct world w = {.name = opts->on,
@@ -97,8 +157,8 @@ int world_open(const struct world_opts *opts, struct world *ret, char *why, size
                       .trace_fd = -1};
     int code = EXIT_OK;
 
-    w.os = os_linux_new(WORLD_NODES_MAX + 1, "scenario");
-    if (w.os == NULL) {
+    if (make_os(&w, opts) < 0) {
+        world_close(&w);
         snprintf(why, size, "out of memory");
         return EXIT_CANNOT;
     }
@@ -123,20 +183,22 @@ int world_close_trace(struct world *w)
 
 void world_close(struct world *w)
 {
-    if (w->os == NULL) {
-        return;
-    }
     world_close_trace(w);
-    if (w->trace_fd >= 0) {
+    if (w->os != NULL && w->trace_fd >= 0) {
         close(w->trace_fd);
     }
-    os_linux_free(w->os);
+    if (w->os != NULL && w->sim == NULL) {
+        os_linux_free(w->os);
+    }
+    sim_world_free(w->sim); /* and its nodes */
     w->os = NULL;
+    w->sim = NULL;
 }
 
 struct os *world_os_new(struct world *w, uint8_t number, const char *name)
 {
-    struct os *os = os_linux_new(number, name);
+    struct os *os = w->sim != NULL ? sim_world_node(w->sim, number, name)
+                                   : os_linux_new(number, name);
 
     if (os != NULL) {
         os->trace = w->trace;
@@ -146,7 +208,11 @@ struct os *world_os_new(struct world *w, uint8_t number, const char *name)
 
 void world_os_free(struct world *w, struct os *os)
 {
-    os_linux_free(os);
+    if (w->sim == NULL) {
+        os_linux_free(os);
+    } else if (os != NULL) {
+        sim_node_free(os);
+    }
 }
 
 int world_stack_new(struct world *w, struct os *os, struct network_stack **ret)

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net.h: where addresses are and what lies between them.
+ *
+ * A node has the addresses 10.0.0.number and fd00::number; 127.x and ::1 belong to all
+ * nodes together, so that nodes which bind loopback addresses find each other as the
+ * processes of one machine would. What a packet goes through depends on the two nodes,
+ * never on the addresses they use. Used by the other files of sim/ only.
+ */
+#ifndef MSGRLAB_SIM_NET_H
+#define MSGRLAB_SIM_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "engine/list.h"
+#include "sim/world.h"
+
+struct sim_node;
+struct sim_socket;
+
+struct sim_addr {
+    sa_family_t family; /* 0: none */
+    uint16_t port;
+    uint8_t ip[16]; /* the first 4 for AF_INET */
+};
+
+/* One way between two nodes. */
+struct net_link {
+    struct list of_net;
+    struct sim_world *world; /* borrowed */
+    uint8_t from, to;        /* numbers of nodes: a link outlives them */
+    struct sim_link is;
+    bool cut;
+    uint64_t free_at; /* when the last byte will have left, if there is a rate */
+    uint32_t dialled; /* connections started from `from` to `to` */
+};
+
+#define NET_BUCKETS 256
+
+struct net {
+    struct list links;              /* of net_link.of_net; owned */
+    struct list bound[NET_BUCKETS]; /* of sim_socket.of_port, by port */
+    struct list streams;            /* of stream.of_net: every connection */
+    uint16_t next_port;
+};
+
+void net_init(struct net *net);
+void net_fini(struct net *net); /* every socket is closed */
+
+/* The way from one node to another (or the same), made at first use; lives as the net. */
+struct net_link *net_link_between(struct sim_node *from, struct sim_node *to);
+
+/* 0, -EINVAL (too short), -EAFNOSUPPORT. */
+int net_addr_read(const struct sockaddr *addr, socklen_t len, struct sim_addr *ret);
+void net_addr_write(const struct sim_addr *addr, struct sockaddr_storage *ret);
+bool net_is_any(const struct sim_addr *addr);
+bool net_is_loopback(const struct sim_addr *addr);
+struct sim_addr net_loopback(sa_family_t family, uint16_t port);
+/* The node may bind it. */
+bool net_is_local(const struct sim_node *n, const struct sim_addr *addr);
+/* The address of the node from which it talks to `to`. Port 0. */
+struct sim_addr net_source_for(const struct sim_node *n, const struct sim_addr *to);
+/* The node that has the address; for loopback the one that listens there, or `self`. NULL:
+ * nobody. */
+struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr);
+
+/* Enters the socket under its `local` address, choosing the port if it is 0. -EADDRINUSE.
+ * */
+int net_bind(struct sim_socket *socket);
+/* Whoever listens for `addr` when it comes from `from`; NULL: nobody. */
+struct sim_socket *net_find_listener(struct net *net, uint8_t from,
+                                     const struct sim_addr *addr);
+/* Whether another socket listens there already. */
+bool net_is_taken(const struct sim_socket *socket);
+
+#endif

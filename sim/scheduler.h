@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scheduler.h: virtual threads on a virtual clock. One runs at a time.
+ *
+ *              sched_point: may go on, or           sched_spawn
+ *              another goes on instead                |
+ *                 .-----------.                       v
+ *        running -'           '--> ready (a list, longest ready first) <--.
+ *           |                        |                                    |
+ *           |                        '--> running: chosen by strategy     |
+ *           '--> waiting in a queue: sched_block                          |
+ *                   '-- sched_wake_*, or the deadline --------------------'
+ *
+ * The clock moves by a small cost per os call and jumps to the next timer when no thread
+ * is ready. Then timers run, on the stack of whoever happens to be current. A run ends
+ * when its threads have ended, or with a verdict: nothing can ever run again, threads wait
+ * for each other in a circle, the clock stands still, or the limit of virtual time is
+ * reached.
+ *
+ * The calling OS thread is a virtual thread, too, the "host": it may make os calls outside
+ * sched_run. Used by the other files of sim/ only.
+ */
+#ifndef MSGRLAB_SIM_SCHEDULER_H
+#define MSGRLAB_SIM_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/list.h"
+#include "sim/coro.h"
+#include "sim/decisions.h"
+#include "sim/timers.h"
+#include "sim/world.h"
+
+// clang-format off
+#define SIM_CALLS(X)                                                                     \
+    X(none) X(thread_start) X(thread_join) X(sleep) X(clock) X(mutex_lock)               \
+    X(mutex_unlock) X(cond_wait) X(cond_signal) X(cond_broadcast) X(epoll_ctl)           \
+    X(epoll_wait) X(poll) X(select) X(pipe) X(read) X(write) X(close) X(socket)          \
+    X(set_option) X(bind) X(listen) X(accept) X(connect) X(connect_result) X(recv)       \
+    X(send) X(shutdown) X(address)
+// clang-format on
+
+enum sim_call {
+#define X(name) SIM_CALL_##name,
+    SIM_CALLS(X)
+#undef X
+};
+
+/* Who waits for what. Embedded in mutexes, conditions, files, threads. */
+struct sim_queue {
+    struct list waiting;      /* of sim_thread.waits, longest first */
+    const char *kind, *name;  /* "mutex" "Messenger::lock"; for reports */
+    struct sim_thread *owner; /* who must act before the wait can end; NULL: anybody */
+};
+
+#define SIM_RECENT 8
+
+struct sim_thread {
+    struct scheduler *sched;
+    struct coro *coro; /* owned, except the host's */
+    struct sim_actor actor;
+    struct list all, ready, waits; /* memberships */
+    struct list handles;           /* of sim_handle.of_thread: one per os it called */
+    struct sim_queue *queue;       /* where it waits; NULL: it does not */
+    struct sim_queue ended;        /* who joins it */
+    struct sim_timer timer;        /* ends a wait */
+    int result;                    /* of the wait */
+    uint32_t number;
+    uint64_t priority;          /* PCT: highest first */
+    uint32_t slice;             /* points since it last waited or stepped back */
+    uint32_t clock_reads;       /* since its last point */
+    uint64_t points;            /* so far */
+    uint8_t recent[SIM_RECENT]; /* enum sim_call, a ring of the last points */
+    bool done;
+    void (*fn)(void *arg);
+    void *arg;
+    void *polls; /* owned: room for the watches of poll and select (poller.c) */
+    size_t polls_bytes;
+    const struct pollfd *wait_fds; /* what a poller's wait is about, for reports */
+    int n_wait_fds;
+};
+
+struct scheduler {
+    const struct sim_world_opts *opts;
+    struct sim_decisions *decisions;
+    struct coro_pool stacks;
+    struct coro host_coro;
+    struct sim_thread host;
+    struct sim_thread *current;
+    struct sim_thread *ended; /* its stack can go as soon as another runs */
+    struct list all;          /* of sim_thread.all: every thread but the host */
+    struct list ready;        /* of sim_thread.ready */
+    uint32_t n_ready, n_live, next_number;
+    struct sim_timers timers;
+    uint64_t now;
+    uint64_t instant_points; /* points since the clock moved */
+    uint64_t busy_points;    /* points since no thread was ready */
+    struct sim_queue run_end;
+    bool running;     /* inside sched_run */
+    uint64_t pct_low; /* the next priority a change point gives, going down */
+    struct sim_world_stats stats;
+    enum sim_verdict verdict;
+    char *report; /* owned; malloc'ed text */
+};
+
+void sched_init(struct scheduler *s, const struct sim_world_opts *opts,
+                struct sim_decisions *decisions);
+void sched_fini(struct scheduler *s);
+
+/* A new thread, ready to run. NULL: no memory. */
+struct sim_thread *sched_spawn(struct scheduler *s, const char *name, void (*fn)(void *arg),
+                               void *arg);
+/* Waits until it ended, and frees it. */
+void sched_join(struct scheduler *s, struct sim_thread *thread);
+/* Runs until every thread ended or there is a verdict. Host only. */
+enum sim_verdict sched_run(struct scheduler *s);
+
+/* An os call begins or ends: time passes, others may run. */
+void sched_point(struct scheduler *s, enum sim_call call);
+/* Time passes, as in a call that found nothing to do. */
+void sched_spend(struct scheduler *s, uint64_t ns);
+
+void sched_queue_init(struct sim_queue *q, const char *kind, const char *name);
+/* The current thread waits in the queue until woken (0) or until `deadline` (-ETIMEDOUT);
+ * UINT64_MAX: for ever. */
+int sched_block(struct scheduler *s, struct sim_queue *q, uint64_t deadline);
+/* Makes a waiting thread ready; which one is a decision of the current thread. */
+void sched_wake_one(struct scheduler *s, struct sim_queue *q);
+void sched_wake_all(struct sim_queue *q);
+
+/* now + timeout; UINT64_MAX for a negative one and on overflow. */
+uint64_t sched_deadline(const struct scheduler *s, int64_t timeout_ns);
+
+/* Ends the run with a verdict; returns only to the host, inside sched_run. */
+void sched_end(struct scheduler *s, enum sim_verdict verdict);
+/* scheduler_report.c: who waits for what, as text. malloc'ed. */
+char *sched_report_text(struct scheduler *s, enum sim_verdict verdict);
+
+#endif

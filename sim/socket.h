@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* socket.h: a descriptor that is bound, listens, or has one end of a stream. */
+#ifndef MSGRLAB_SIM_SOCKET_H
+#define MSGRLAB_SIM_SOCKET_H
+
+#include "sim/file.h"
+#include "sim/stream.h"
+
+struct sim_socket {
+    struct sim_file file;
+    sa_family_t family;
+    struct sim_addr local;     /* family 0: not bound */
+    struct list of_port;       /* in net.bound */
+    struct stream_end *stream; /* NULL: none yet */
+    bool listening, reuse, linger0;
+    int backlog;
+    int sndbuf, rcvbuf;
+    struct list incoming, accepted; /* of stream.of_listener: handshakes; ready to accept */
+    int n_incoming, n_accepted;
+};
+
+static inline struct net *net_of(const struct sim_node *n)
+{
+    return &n->world->net;
+}
+
+#endif
