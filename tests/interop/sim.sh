@@ -41,6 +41,17 @@ for scenario in scenarios/*.lua; do
     echo "ok   $scenario: 18 runs, each twice the same, $different different"
 done
 
+for schedule in random pct; do
+    for policy in stateless_server stateless_registered_server; do
+        for seed in $(seq 1 25); do
+            hash_of tests/interop/sim/close_storm.lua --schedule $schedule --seed "$seed" \
+                --set policy=$policy > "$out/hash"
+            runs=$((runs + 1))
+        done
+    done
+done
+echo "ok   close_storm: 100 seeds, no leak, no hang"
+
 cat > "$out/forever.lua" <<'LUA'
 local a = node { "a" }
 wait(expect.event(a, "accept", 1):within("50s"))
