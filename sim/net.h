@@ -66,8 +66,7 @@ struct sim_addr net_source_for(const struct sim_node *n, const struct sim_addr *
  * nobody. */
 struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr);
 
-/* Enters the socket under its `local` address, choosing the port if it is 0. -EADDRINUSE.
- * */
+/* Enters the socket under its `local` address; port 0: chooses one. -EADDRINUSE. */
 int net_bind(struct sim_socket *socket);
 /* Whoever listens for `addr` when it comes from `from`; NULL: nobody. */
 struct sim_socket *net_find_listener(struct net *net, uint8_t from,

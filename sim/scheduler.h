@@ -38,7 +38,7 @@
     X(mutex_unlock) X(cond_wait) X(cond_signal) X(cond_broadcast) X(epoll_ctl)           \
     X(epoll_wait) X(poll) X(select) X(pipe) X(read) X(write) X(close) X(socket)          \
     X(set_option) X(bind) X(listen) X(accept) X(connect) X(connect_result) X(recv)       \
-    X(send) X(shutdown) X(address)
+    X(send) X(shutdown)
 // clang-format on
 
 enum sim_call {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scheduler_report.c: a verdict in words: each thread, what it waits for and what it did. */
+/* scheduler_report.c: a verdict in words: each thread, its wait and its last calls. */
 #include <inttypes.h>
 
 #include "engine/util.h"

@@ -75,13 +75,11 @@ static const struct sim_file_ops socket_ops = {.ready = socket_ready,
 
 /* ---- every slot ------------------------------------------------------------------- */
 
-/* Begins a slot: a scheduling point, then the socket. -EBADF, -ENOTSOCK. */
-static int get_socket(struct os *os, enum sim_call call, int fd, struct sim_socket **ret)
+/* -EBADF, -ENOTSOCK. */
+static int find_socket(struct os *os, int fd, struct sim_socket **ret)
 {
-    struct sim_file *f;
+    struct sim_file *f = sim_file_get(to_node(os), fd);
 
-    sched_point(sched_of_os(os), call);
-    f = sim_file_get(to_node(os), fd);
     if (f == NULL) {
         return -EBADF;
     }
@@ -90,6 +88,13 @@ static int get_socket(struct os *os, enum sim_call call, int fd, struct sim_sock
     }
     *ret = to_socket(f);
     return 0;
+}
+
+/* Begins a slot: a scheduling point, then the socket. */
+static int get_socket(struct os *os, enum sim_call call, int fd, struct sim_socket **ret)
+{
+    sched_point(sched_of_os(os), call);
+    return find_socket(os, fd, ret);
 }
 
 /* A new descriptor; *ret is its socket. -EMFILE, -ENOMEM. */
@@ -349,10 +354,11 @@ int sim_shutdown(struct os *os, int fd, int how)
     return s->stream != NULL ? stream_shutdown(s->stream, how) : -ENOTCONN;
 }
 
+/* Asking for an address is no scheduling point: recording a trace does it (world.h). */
 int sim_local_addr(struct os *os, int fd, struct sockaddr_storage *ret_addr)
 {
     struct sim_socket *s;
-    int err = get_socket(os, SIM_CALL_address, fd, &s);
+    int err = find_socket(os, fd, &s);
 
     if (err == 0) {
         struct sim_addr none = {.family = s->family};
@@ -365,7 +371,7 @@ int sim_local_addr(struct os *os, int fd, struct sockaddr_storage *ret_addr)
 int sim_peer_addr(struct os *os, int fd, struct sockaddr_storage *ret_addr)
 {
     struct sim_socket *s;
-    int err = get_socket(os, SIM_CALL_address, fd, &s);
+    int err = find_socket(os, fd, &s);
 
     if (err < 0) {
         return err;

@@ -14,8 +14,7 @@
 #include "engine/util.h"
 #include "sim/socket.h"
 
-/* Linux: tcp_syn_retries and the first SYN. Each is given twice as long as the one before.
- * */
+/* Linux: tcp_syn_retries and the first SYN. Each is given twice the time of the last. */
 #define SYN_TRIES 7
 #define SYN_RETRY_NS NSEC_PER_SEC
 

@@ -17,8 +17,8 @@
  * make os calls itself, outside sim_world_run: then it is a virtual thread like the others
  * (and a verdict, having nobody to be returned to, is printed and aborts).
  *
- * Reading a clock, a random number or thread_self is no such point and takes no time:
- * recording a trace does exactly these, and it must not change the run.
+ * Reading a clock, a random number, thread_self or an address is no such point and takes no
+ * time: recording a trace does these, and it must not change the run.
  */
 #ifndef MSGRLAB_SIM_WORLD_H
 #define MSGRLAB_SIM_WORLD_H

@@ -192,6 +192,7 @@ static struct run run_talk(const struct sim_world_opts *opts, enum event_driver_
         ck_assert_msg(trace_open(trace_path, &trace_opts, &trace, &why) == 0, "%s", why);
         t.a.os->trace = t.b.os->trace = trace;
     }
+    run.virtual_ns = sim_world_now(world);
     run.verdict = sim_world_run(world, story, &t);
     if (run.verdict != SIM_OK) {
         fprintf(stderr, "seed %" PRIu64 ": %s", opts->seed, sim_world_report(world));
@@ -199,7 +200,7 @@ static struct run run_talk(const struct sim_world_opts *opts, enum event_driver_
     run.a_received = t.a.received;
     run.b_received = t.b.received;
     run.in_order = t.a.in_order && t.b.in_order;
-    run.virtual_ns = sim_world_now(world);
+    run.virtual_ns = sim_world_now(world) - run.virtual_ns;
     run.open_fds = sim_node_open_fds(t.a.os) + sim_node_open_fds(t.b.os);
     sim_world_stats(world, &run.stats);
     if (trace != NULL) {
