@@ -16,6 +16,7 @@
 #include "engine/dispatch_queue.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "engine/list.h"
@@ -49,9 +50,9 @@ struct dispatch_queue {
     struct list events;       /* of struct queued_event */
     struct priority_queue messages;
     struct list drainers;
-    uint64_t depth;   /* waiting, and the one that is being handled */
-    uint64_t ordinal; /* of the last push */
-    bool idle;        /* ms_dispatch sleeps and nobody has signalled it yet */
+    _Atomic uint64_t depth; /* waiting, and the one being handled; read without the lock */
+    uint64_t ordinal;       /* of the last push */
+    bool idle;              /* ms_dispatch sleeps and nobody has signalled it yet */
     bool stopping, stopped;
 };
 
@@ -263,12 +264,7 @@ uint64_t dispatch_queue_discard(struct dispatch_queue *q, uint64_t conn_id)
 
 uint64_t dispatch_queue_depth(struct dispatch_queue *q)
 {
-    uint64_t depth;
-
-    os_lock(q->os, q->lock);
-    depth = q->depth;
-    os_unlock(q->os, q->lock);
-    return depth;
+    return atomic_load(&q->depth);
 }
 
 /* ---- waiting and ending ----------------------------------------------------------- */

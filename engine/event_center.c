@@ -189,7 +189,6 @@ void event_center_delete_file_event(struct event_center *c, int fd, int mask)
 static void drain_notify_pipe(void *arg, int fd, int mask)
 {
     struct event_center *c = arg;
-    uint64_t cause;
     char buf[256];
     int bytes = 0;
     ssize_t n;
@@ -198,12 +197,8 @@ static void drain_notify_pipe(void *arg, int fd, int mask)
     while ((n = os_read(c->os, fd, buf, sizeof(buf))) > 0) {
         bytes += (int)n;
     }
-    if (TRACE_ON(c->os)) {
-        os_lock(c->os, c->external_lock);
-        cause = c->wake_cause;
-        os_unlock(c->os, c->external_lock);
-        TRACE(c->os, WAKE_DRAIN, .obj = c->trace_id, .val = bytes, .cause = cause);
-    }
+    TRACE(c->os, WAKE_DRAIN, .obj = c->trace_id, .val = bytes,
+          .cause = atomic_load(&c->wake_cause));
 }
 
 /* Runs the callbacks of one fired fd. The slot is looked at anew before each: the callback
@@ -383,7 +378,8 @@ void external_event_init(struct external_event *ev, const char *name, void (*fn)
 static void note_wakeup(struct event_center *c)
 {
     stat_add(&c->stats.wakeups, 1);
-    c->wake_cause = TRACE(c->os, WAKEUP, .obj = c->trace_id, .a0 = c->stats.wakeups);
+    atomic_store(&c->wake_cause,
+                 TRACE(c->os, WAKEUP, .obj = c->trace_id, .a0 = c->stats.wakeups));
 }
 
 static void write_wakeup(struct event_center *c)

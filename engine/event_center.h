@@ -87,9 +87,9 @@ struct event_center {
     struct os_mutex *external_lock; /* owned */
     struct list external;           /* under external_lock */
     _Atomic uint64_t external_n;
-    uint64_t post_ordinal;  /* of the last post; under external_lock */
-    uint64_t batch_ordinal; /* of the last post in the batch being run; likewise */
-    uint64_t wake_cause;    /* trace id of the last write to the pipe; likewise */
+    uint64_t post_ordinal;       /* of the last post; under external_lock */
+    uint64_t batch_ordinal;      /* of the last post in the batch being run; likewise */
+    _Atomic uint64_t wake_cause; /* trace id of the last write to the pipe */
 
     int notify_read_fd, notify_write_fd; /* owned */
     uint64_t cycle;

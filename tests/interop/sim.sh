@@ -41,6 +41,20 @@ for scenario in scenarios/*.lua; do
     echo "ok   $scenario: 18 runs, each twice the same, $different different"
 done
 
+for scenario in priorities many_connections partition; do
+    for seed in 1 2 3 4 5; do
+        for option in --no-trace "--trace $out/trace"; do
+            # shellcheck disable=SC2086 # options are words
+            "$MSGRLAB" run scenarios/$scenario.lua --on sim --seed "$seed" $option |
+                grep -v '^trace' > "$out/summary${option:0:6}"
+            runs=$((runs + 1))
+        done
+        diff "$out/summary--no-t" "$out/summary--trac" ||
+            fail "recording changed the run: $scenario, seed $seed"
+    done
+done
+echo "ok   a run is the same whether it is recorded or not"
+
 for schedule in random pct; do
     for policy in stateless_server stateless_registered_server; do
         for seed in $(seq 1 25); do
