@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace_names.c: the recorder's strings and objects. Entries are appended to blocks of their
- * own, under the spin flag; a string that was there before is found in a hash table.
+ * trace_names.c: the recorder's strings and objects. Entries are appended to blocks of
+ * their own, under the spin flag; a string that was there before is found in a hash table.
  */
 #include "engine/trace_impl.h"
 

@@ -98,7 +98,7 @@ const char *const world_schedules[3] = {"fifo", "random", "pct"};
 #define SIM_JITTER_NS (20 * NSEC_PER_USEC)
 #define SIM_LOOPBACK_NS (5 * NSEC_PER_USEC)
 #define SIM_CALL_NS 200
-#define SIM_SHORT_IO_RATE 32 /* of 1024 reads and writes */
+#define SIM_SHORT_IO_RATE 32       /* of 1024 reads and writes */
 #define SIM_STACK_BYTES (1u << 20) /* the Lua host runs on one */
 
 static int make_sim(struct world *w, const struct world_opts *opts)
@@ -197,8 +197,8 @@ void world_close(struct world *w)
 
 struct os *world_os_new(struct world *w, uint8_t number, const char *name)
 {
-    struct os *os = w->sim != NULL ? sim_world_node(w->sim, number, name)
-                                   : os_linux_new(number, name);
+    struct os *os =
+        w->sim != NULL ? sim_world_node(w->sim, number, name) : os_linux_new(number, name);
 
     if (os != NULL) {
         os->trace = w->trace;

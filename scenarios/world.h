@@ -38,11 +38,11 @@ struct world {
     enum event_driver_kind driver;
     uint64_t seed;
     struct sim_world *sim; /* owned; NULL: on Linux */
-    struct os *os;        /* owned: the scenario's own clock, threads and locks */
-    struct trace *trace;  /* owned; NULL: nothing is recorded */
-    char trace_path[512]; /* opens the trace file as long as the world is there */
-    int trace_fd;         /* owned; of a file without a name, else -1 */
-    bool trace_kept;      /* the user asked for the file */
+    struct os *os;         /* owned: the scenario's own clock, threads and locks */
+    struct trace *trace;   /* owned; NULL: nothing is recorded */
+    char trace_path[512];  /* opens the trace file as long as the world is there */
+    int trace_fd;          /* owned; of a file without a name, else -1 */
+    bool trace_kept;       /* the user asked for the file */
 };
 
 /* EXIT_OK, or an exit code with a sentence in `why`. */

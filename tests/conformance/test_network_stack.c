@@ -64,14 +64,32 @@ static void wait_fd(int fd, int mask)
     event_center_delete_file_event(&worker.center, fd, mask);
 }
 
-static struct server_socket *listen_any(struct entity_addr *ret_addr)
+static struct server_socket *listen_at(const struct entity_addr *addr,
+                                       struct entity_addr *ret_addr)
 {
-    struct entity_addr any = test_entity_addr(0, 7);
     struct server_socket *server;
 
     ck_assert_int_eq(
-        network_stack_listen(stack, &worker, &any, &options, &server, ret_addr), 0);
+        network_stack_listen(stack, &worker, addr, &options, &server, ret_addr), 0);
     return server;
+}
+
+static struct server_socket *listen_any(struct entity_addr *ret_addr)
+{
+    const struct entity_addr any = test_entity_addr(0, 7);
+
+    return listen_at(&any, ret_addr);
+}
+
+/* A port that stays ours when nobody listens on it; the descriptor that holds it. */
+static int hold_port(struct entity_addr *ret_addr)
+{
+    struct sockaddr_storage sa;
+    int fd = test_hold_port(os, AF_INET, &sa);
+
+    ck_assert_int_ge(fd, 0);
+    *ret_addr = entity_addr_from_sockaddr(test_sockaddr(&sa), ADDR_MSGR2, 0);
+    return fd;
 }
 
 static struct connected_socket *accept_one(struct server_socket *server,
@@ -251,12 +269,12 @@ static int attempt(const struct entity_addr *addr)
 START_TEST(connect_failed)
 {
     struct entity_addr at, blank = {0}, far;
-    struct server_socket *server;
+    int held;
 
     open_world(_i);
-    server = listen_any(&at);
-    server_socket_close(server);
+    held = hold_port(&at);
     ck_assert_int_eq(attempt(&at), -ECONNREFUSED);
+    os_close(os, held);
     far = test_entity_addr(6800, 0);
     far.in.sin_addr.s_addr = htonl(INADDR_BROADCAST); /* no stream goes there */
     ck_assert_int_lt(attempt(&far), 0);
@@ -272,9 +290,11 @@ START_TEST(listen_again)
 {
     struct entity_addr at, ret, blank = {0}, far = test_entity_addr(0, 0);
     struct server_socket *server, *second;
+    int held;
 
     open_world(_i);
-    server = listen_any(&at);
+    held = hold_port(&at);
+    server = listen_at(&at, &ret);
     ck_assert_int_eq(network_stack_listen(stack, &worker, &at, &options, &second, &ret),
                      -EADDRINUSE);
     far.in.sin_addr.s_addr = htonl(0xc0000201);
@@ -286,6 +306,7 @@ START_TEST(listen_again)
     ck_assert_int_eq(network_stack_listen(stack, &worker, &at, &options, &second, &ret), 0);
     ck_assert(entity_addr_equal(&ret, &at));
     server_socket_close(second);
+    os_close(os, held);
 }
 END_TEST
 
@@ -296,10 +317,12 @@ START_TEST(accept_and_close)
     struct entity_addr at, peer;
     struct server_socket *server;
     struct connected_socket *client, *accepted;
+    int held;
     char c;
 
     open_world(_i);
-    server = listen_any(&at);
+    held = hold_port(&at);
+    server = listen_at(&at, &peer);
     ck_assert_int_eq(server_socket_accept(server, &worker, &options, &accepted, &peer),
                      -EAGAIN);
     client = dial(&at);
@@ -321,6 +344,7 @@ START_TEST(accept_and_close)
 
     server_socket_close(server);
     ck_assert_int_eq(attempt(&at), -ECONNREFUSED);
+    os_close(os, held);
 }
 END_TEST
 

@@ -48,7 +48,7 @@ socklen_t test_sockaddr_len(const struct sockaddr_storage *addr)
                                        : sizeof(struct sockaddr_in);
 }
 
-int test_listen(struct os *os, int family, int backlog, struct sockaddr_storage *ret_addr)
+int test_hold_port(struct os *os, int family, struct sockaddr_storage *ret_addr)
 {
     struct sockaddr_storage any = test_loopback(family);
     int fd = os_socket(os, family), err;
@@ -62,8 +62,17 @@ int test_listen(struct os *os, int family, int backlog, struct sockaddr_storage 
         os_close(os, fd);
         return err;
     }
-    ck_assert_int_eq(os_listen(os, fd, backlog), 0);
     ck_assert_int_eq(os_local_addr(os, fd, ret_addr), 0);
+    return fd;
+}
+
+int test_listen(struct os *os, int family, int backlog, struct sockaddr_storage *ret_addr)
+{
+    int fd = test_hold_port(os, family, ret_addr);
+
+    if (fd >= 0) {
+        ck_assert_int_eq(os_listen(os, fd, backlog), 0);
+    }
     return fd;
 }
 

@@ -29,6 +29,10 @@ static inline const struct sockaddr *test_sockaddr(const struct sockaddr_storage
 /* A listening socket at a free loopback port, or the negative errno of a system without
  * such addresses. */
 int test_listen(struct os *os, int family, int backlog, struct sockaddr_storage *ret_addr);
+/* A free loopback port that nobody listens on, held by a socket that is bound and never
+ * listens: who dials it is refused, nobody else is given it, and who binds it on purpose
+ * (with REUSEADDR, as every listener here does) may. Or a negative errno. */
+int test_hold_port(struct os *os, int family, struct sockaddr_storage *ret_addr);
 /* A socket that started to connect there. */
 int test_dial(struct os *os, const struct sockaddr_storage *addr);
 /* Both ends of one stream; [0] dialled. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * testpeer.h: what a peer says, as bytes: every frame of a handshake in either role, and
- * messages, right or spoilt, for tests that speak to a messenger over a plain socket. In this
- * handshake nobody has to be waited for, so a whole conversation can be written in advance.
+ * messages, right or spoilt, for tests that speak to a messenger over a plain socket. In
+ * this handshake nobody has to be waited for, so a whole conversation can be written in
+ * advance.
  */
 #ifndef MSGRLAB_TESTS_LIB_TESTPEER_H
 #define MSGRLAB_TESTS_LIB_TESTPEER_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_bad_server.c: a messenger that dials something that is no good server: a plain socket
- * that says the wrong thing at each point of the handshake, or nothing, or goes away. The
- * dialler says why, tries again if there is hope and gives up if there is none, and delivers
- * when a good server appears in the end.
+ * test_bad_server.c: a messenger that dials something that is no good server: a plain
+ * socket that says the wrong thing at each point of the handshake, or nothing, or goes
+ * away. The dialler says why, tries again if there is hope and gives up if there is none,
+ * and delivers when a good server appears in the end.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,8 +17,8 @@
 static const struct messenger_opts impatient = {.backoff_initial_ns = NSEC_PER_MSEC,
                                                 .backoff_max_ns = 2 * NSEC_PER_MSEC};
 
-static struct os *os; /* the bad server's */
-static int listener, fds_before;
+static struct os *os;                  /* the bad server's */
+static int listener, held, fds_before; /* held keeps the port when listener is closed */
 static struct entity_addr at;
 static struct test_node client;
 static struct connection *conn;
@@ -33,7 +33,11 @@ static void start(const struct messenger_opts *opts)
 
     fds_before = testlib_open_fds();
     os = test_os_new();
-    listener = test_listen(os, AF_INET, 16, &sa);
+    held = test_hold_port(os, AF_INET, &sa);
+    listener = os_socket(os, AF_INET);
+    ck_assert_int_eq(os_set_option(os, listener, OS_SO_REUSEADDR, 1), 0);
+    ck_assert_int_eq(os_bind(os, listener, test_sockaddr(&sa), test_sockaddr_len(&sa)), 0);
+    ck_assert_int_eq(os_listen(os, listener, 16), 0);
     at = entity_addr_from_sockaddr(test_sockaddr(&sa), ADDR_MSGR2, 1234);
     peer_init(&peer, &at, bytes, sizeof(bytes));
     test_node_init(&client, 2, opts);
@@ -48,6 +52,7 @@ static void finish(void)
     if (listener >= 0) {
         os_close(os, listener);
     }
+    os_close(os, held);
     conn_unref(conn);
     test_node_fini(&client);
     test_os_free(os);
@@ -235,7 +240,7 @@ static const struct {
 };
 
 /* Each wrong answer ends the attempt with the reason that fits. Where there is hope the
- * dialler comes again and the session is made; where there is none it says so by a reset. */
+ * dialler comes again and the session is made; where there is none a reset says so. */
 START_TEST(wrong_answers_end_the_attempt)
 {
     int fd;
@@ -266,8 +271,8 @@ START_TEST(wrong_answers_end_the_attempt)
 }
 END_TEST
 
-/* A server that goes away at any byte of the handshake is tried again; one that goes away in
- * the session is a reset. */
+/* A server that goes away at any byte of the handshake is tried again; one that goes away
+ * in the session is a reset. */
 START_TEST(servers_that_go_away)
 {
     size_t whole;
@@ -314,8 +319,8 @@ START_TEST(silent_servers_are_left)
 }
 END_TEST
 
-/* First somebody who closes, then nobody, then a good server at the same address: the message
- * that waited all the time arrives there, once. */
+/* First somebody who closes, then nobody, then a good server at the same address: the
+ * message that waited all the time arrives there, once. */
 START_TEST(a_good_server_in_the_end)
 {
     const struct messenger_opts opts = {.nonce = 1234};

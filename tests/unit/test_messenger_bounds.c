@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_messenger_bounds.c: what happens at the bounds of a messenger, and at its end:
- * throttles, a full out_q, messages that are too long, draining, marking down, shutting down.
+ * throttles, a full out_q, messages that are too long, draining, marking down, shutting
+ * down.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_messenger_flow.c: messages under pressure, on epoll, poll and select: floods in both
- * directions, receivers that do not take, many senders, throttles, the end in the middle of it.
- * What arrives is compared byte by byte; nothing is measured in time.
+ * directions, receivers that do not take, many senders, throttles, the end in the middle of
+ * it. What arrives is compared byte by byte; nothing is measured in time.
  */
 #include <errno.h>
 #include <string.h>
@@ -117,7 +117,7 @@ START_TEST(flood_and_echo_through_small_sockets)
 }
 END_TEST
 
-/* A node that both serves and dials, and its peer likewise: two connections, all arrives. */
+/* Two nodes that both serve and dial each other: two connections, and all arrives. */
 START_TEST(peers_that_dial_each_other)
 {
     const struct messenger_opts opts = {.driver = (enum event_driver_kind)_i, .workers = 2};
@@ -163,8 +163,8 @@ static void round_trip(struct test_node *n, struct connection *conn)
     }
 }
 
-/* Sends until the sender has been refused for 200 round trips of another connection in a row;
- * returns how many messages were taken. */
+/* Sends until the sender has been refused for 200 round trips of another connection in a
+ * row; returns how many messages were taken. */
 static int send_until_refused(struct connection *conn, struct test_node *other,
                               struct connection *alive)
 {
@@ -185,9 +185,9 @@ static int send_until_refused(struct connection *conn, struct test_node *other,
     return sent;
 }
 
-/* A receiver whose handler stands still: everything between fills up to its bound, the sender
- * is told -EAGAIN, the worker does not spin (its passes are counted against round trips of
- * another connection), and when the handler goes on everything arrives. */
+/* A receiver whose handler stands still: everything between fills up to its bound, the
+ * sender is told -EAGAIN, the worker does not spin (its passes are counted against round
+ * trips of another connection), and when the handler goes on everything arrives. */
 START_TEST(a_standing_receiver_stops_the_sender)
 {
     const struct messenger_opts opts = {
@@ -228,8 +228,8 @@ START_TEST(a_standing_receiver_stops_the_sender)
 END_TEST
 
 /* Eight connections share each kind of budget in turn, too small for two messages, and one
- * message larger than the budget itself: all arrive, in order per connection, and nothing is
- * held in the end. */
+ * message larger than the budget itself: all arrive, in order per connection, and nothing
+ * is held in the end. */
 START_TEST(shared_budgets_let_everything_through)
 {
     const int kind = _i / DRIVER_COUNT;
@@ -266,8 +266,8 @@ START_TEST(shared_budgets_let_everything_through)
 }
 END_TEST
 
-/* A connection that ends while it waits for a budget leaves the queue: the next in line gets
- * its turn, nothing stays held. */
+/* A connection that ends while it waits for a budget leaves the queue: the next in line
+ * gets its turn, nothing stays held. */
 START_TEST(the_end_while_waiting_for_a_budget)
 {
     const struct messenger_opts opts = {.driver = (enum event_driver_kind)_i, .workers = 1};

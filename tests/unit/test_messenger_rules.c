@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_messenger_rules.c: what messenger.h says, call by call: binding, looking up, local
- * delivery, sending by address, draining, marking down, what a message carries, and the order
- * of callbacks of each connection on both ends.
+ * delivery, sending by address, draining, marking down, what a message carries, and the
+ * order of callbacks of each connection on both ends.
  */
 #include <errno.h>
 #include <string.h>
@@ -34,17 +34,16 @@ static struct entity_addrvec parse(const char *text)
     return vec;
 }
 
-/* An address where nobody listens: it was free a moment ago. */
-static struct entity_addrvec dead_address(void)
+/* An address where nobody listens, and the descriptor that keeps it so. */
+static int dead_address(struct os *os, struct entity_addrvec *ret)
 {
-    struct test_node node;
-    struct entity_addrvec addrs;
+    struct sockaddr_storage sa;
+    int fd = test_hold_port(os, AF_INET, &sa);
 
-    test_node_init(&node, 9, NULL);
-    test_node_bind(&node, "v2:127.0.0.1:0");
-    messenger_addrs(node.m, &addrs);
-    test_node_fini(&node);
-    return addrs;
+    ck_assert_int_ge(fd, 0);
+    *ret = (struct entity_addrvec){.n = 1};
+    ret->v[0] = entity_addr_from_sockaddr(test_sockaddr(&sa), ADDR_MSGR2, 1);
+    return fd;
 }
 
 /* ---- binding ---- */
@@ -287,14 +286,16 @@ START_TEST(drain_gives_up_in_time)
 {
     const struct messenger_opts opts = {.backoff_initial_ns = NSEC_PER_MSEC,
                                         .backoff_max_ns = NSEC_PER_MSEC};
-    struct entity_addrvec addrs = dead_address();
+    struct entity_addrvec addrs;
     struct test_node client;
     struct connection *conn;
     struct messenger_stats stats;
     uint64_t before;
+    int held;
 
     test_node_init(&client, 2, &opts);
     test_node_start(&client);
+    held = dead_address(client.os, &addrs);
     ck_assert(messenger_drain(client.m, 0));
     ck_assert_int_eq(messenger_connect_to(client.m, ENTITY_OSD, &addrs, &conn), 0);
     test_node_send(&client, conn, 10, 1);
@@ -311,12 +312,13 @@ START_TEST(drain_gives_up_in_time)
     } while (stats.connections > 0); /* it ends on its worker */
     ck_assert_int_eq(test_node_count(&client, &client.resets), 0);
     conn_unref(conn);
+    os_close(client.os, held);
     test_node_fini(&client);
 }
 END_TEST
 
-/* A connection marked down while it dials, at any moment, ends; a new one to the same address
- * is another one and works. */
+/* A connection marked down while it dials, at any moment, ends; a new one to the same
+ * address is another one and works. */
 START_TEST(mark_down_while_dialling)
 {
     struct test_node server, client;
@@ -550,8 +552,8 @@ static void check_story(struct story *story)
     }
 }
 
-/* On both ends each connection's callbacks are a beginning, messages, one reset or none, and
- * nothing afterwards, while either side marks connections down at any moment. */
+/* On both ends each connection's callbacks are a beginning, messages, one reset or none,
+ * and nothing afterwards, while either side marks connections down at any moment. */
 START_TEST(callbacks_of_each_connection_are_in_order)
 {
     static struct story there, here;
@@ -593,6 +595,43 @@ START_TEST(callbacks_of_each_connection_are_in_order)
 }
 END_TEST
 
+/* What had arrived but was not dispatched when the session ended is lost: the reset is the
+ * last callback. */
+START_TEST(nothing_comes_after_the_reset)
+{
+    const struct messenger_opts opts = {.driver = (enum event_driver_kind)_i};
+    struct test_node server, client;
+    struct connection *conn;
+    struct messenger_stats stats;
+
+    test_node_init(&server, 1, &opts);
+    test_node_policy(&server, "stateless_server");
+    test_node_bind(&server, "v2:127.0.0.1:0");
+    test_node_start(&server);
+    test_node_client(&client, 2);
+    conn = test_node_dial(&client, &server);
+    test_node_wait(&server, &server.accepts, 1);
+    test_node_hold(&server);
+    for (uint64_t i = 0; i < 20; i++) {
+        test_node_send(&client, conn, 100, i);
+    }
+    do { /* one at the handler or on its way there, the others behind it */
+        messenger_stats(server.m, &stats);
+    } while (stats.dispatch_depth < 20);
+    messenger_mark_down(conn);
+    do {
+        messenger_stats(server.m, &stats);
+    } while (stats.connections > 0);
+    test_node_release(&server);
+    test_node_wait(&server, &server.resets, 1);
+    conn_unref(conn);
+    test_node_fini(&client);
+    messenger_shutdown(server.m);
+    ck_assert(strcmp(server.log, "AmR") == 0 || strcmp(server.log, "AR") == 0);
+    test_node_fini(&server);
+}
+END_TEST
+
 static TCase *call_cases(void)
 {
     TCase *tc = tcase_create("calls");
@@ -623,6 +662,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, segments_and_header_arrive, 0, 3);
+    tcase_add_loop_test(tc, nothing_comes_after_the_reset, 0, DRIVER_COUNT);
     tcase_add_loop_test(tc, callbacks_of_each_connection_are_in_order, 0, DRIVER_COUNT);
     suite_add_tcase(suite, tc);
     return testlib_run(suite);
