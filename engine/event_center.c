@@ -211,7 +211,7 @@ static int run_file_event(struct event_center *c, const struct fired_event *fire
     uint64_t event, before;
     int ran = 0;
 
-    if (c->files[fd].generation != generation || c->files[fd].mask == 0) {
+    if (c->files[fd].generation != generation) {
         stat_add(&c->stats.stale, 1);
         TRACE(c->os, FILE_STALE, .obj = c->trace_id, .a0 = fired->cookie,
               .a1 = pack_fd(fd, c->files[fd].generation));

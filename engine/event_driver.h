@@ -20,7 +20,8 @@ enum event_driver_kind { DRIVER_EPOLL, DRIVER_POLL, DRIVER_SELECT, DRIVER_COUNT 
 
 struct fired_event {
     uint64_t cookie;
-    int mask; /* OS_READABLE | OS_WRITABLE; errors and hang-ups set both */
+    int mask; /* OS_READABLE | OS_WRITABLE; errors and hang-ups set both, with select only
+               * those that are watched */
 };
 
 struct event_driver;

@@ -260,6 +260,9 @@ int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs)
     struct entity_addrvec wanted = *addrs, bound;
     int err;
 
+    if (m->stopped) {
+        return -ESHUTDOWN;
+    }
     if (addrs->n == 0 || addrs->n > ADDRVEC_MAX || m->n_processors > 0) {
         return -EINVAL;
     }

@@ -6,6 +6,7 @@
 
 /* The rest is "and N more". */
 #define NODES_MAX 8
+#define CAPTION_COLUMNS 78
 
 char *count_text(char *buf, size_t size, uint64_t n)
 {
@@ -21,6 +22,24 @@ char *count_text(char *buf, size_t size, uint64_t n)
     }
     buf[at] = '\0';
     return buf;
+}
+
+/* Broken between words, so that a picture, which cuts long lines, has all of it. */
+static void put_title(const char *title, FILE *out)
+{
+    size_t column = (size_t)fprintf(out, "recorded: ");
+
+    while (*title != '\0') {
+        size_t word = 1 + strcspn(title + 1, " ");
+
+        if (column + word > CAPTION_COLUMNS && column > 10) {
+            fprintf(out, "\n         ");
+            column = 9;
+        }
+        column += (size_t)fprintf(out, "%.*s", (int)word, title);
+        title += word;
+    }
+    fputc('\n', out);
 }
 
 static void put_nodes(const struct trace_reader *reader, FILE *out)
@@ -136,7 +155,7 @@ char *view_caption(const struct view_input *in, const char *view, uint64_t shown
         return NULL;
     }
     if (info->title[0] != '\0') {
-        fprintf(out, "recorded: %s\n", info->title);
+        put_title(info->title, out);
     }
     put_nodes(in->reader, out);
     put_events(in, shown, out);

@@ -14,19 +14,29 @@
 
 /* ---- text ------------------------------------------------------------------------- */
 
+/* Does the line that begins here go on behind DOT_LINE_MAX? */
+static bool is_long(const char *line)
+{
+    return strcspn(line, "\n") > DOT_LINE_MAX;
+}
+
 void dot_text(FILE *out, const char *text, char justify)
 {
-    int column = 0;
+    bool cut = is_long(text);
+    size_t column = 0;
 
     fputc('"', out);
     for (const char *p = text; *p != '\0'; p++) {
         if (*p == '\n') {
             fprintf(out, "\\%c", justify);
             column = 0;
-        } else if (++column > DOT_LINE_MAX) {
-            continue;
+            cut = is_long(p + 1);
+        } else if (++column > DOT_LINE_MAX - (cut ? 3 : 0)) {
+            fputs(column <= DOT_LINE_MAX ? "." : "", out);
         } else if (*p == '"' || *p == '\\') {
             fprintf(out, "\\%c", *p);
+        } else if (*p == '&') {
+            fputs("&amp;", out); /* Graphviz knows the entities of HTML */
         } else {
             fputc(*p >= ' ' && *p <= '~' ? *p : '?', out);
         }

@@ -7,8 +7,8 @@
  * time. A drawing is DOT too: it names the layout engine "nop2", which draws what it is
  * told.
  *
- * Text that comes from a trace passes dot_text: printable ASCII, at most 80 characters a
- * line, quoted. There are no HTML labels, URLs or images.
+ * Text that comes from a trace passes dot_text: printable ASCII, at most 120 characters
+ * a line ("..." for the rest), quoted. There are no HTML labels, URLs or images.
  */
 #ifndef MSGRLAB_VIZ_DOT_H
 #define MSGRLAB_VIZ_DOT_H
@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define DOT_LINE_MAX 80
+#define DOT_LINE_MAX 120
 #define DOT_FONT "DejaVu Sans"
 #define DOT_GREY "#B8B8B8"  /* what was not observed */
 #define DOT_INK "#333333"   /* lines and text */

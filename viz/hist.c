@@ -41,6 +41,20 @@ void hist_add(struct hist *h, uint64_t value)
     h->buckets[bucket_of(value)]++;
 }
 
+void hist_merge(struct hist *h, const struct hist *other)
+{
+    /* If not all fit, the sum has too many for exact values to be used. */
+    for (uint64_t i = 0; i < MIN(other->n, HIST_EXACT) && h->n + i < HIST_EXACT; i++) {
+        h->exact[h->n + i] = other->exact[i];
+    }
+    h->n += other->n;
+    h->sum += other->sum;
+    h->max = MAX(h->max, other->max);
+    for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+        h->buckets[i] += other->buckets[i];
+    }
+}
+
 static int compare(const void *a, const void *b)
 {
     uint64_t l = *(const uint64_t *)a, r = *(const uint64_t *)b;

@@ -18,6 +18,8 @@ struct hist {
 };
 
 void hist_add(struct hist *h, uint64_t value);
+/* Adds all values of the other. */
+void hist_merge(struct hist *h, const struct hist *other);
 /* The value below which `percent` of the values are; 0 if there is none. */
 uint64_t hist_percentile(const struct hist *h, unsigned percent);
 

@@ -16,7 +16,7 @@
 #include "viz/map.h"
 
 /* More boxes than this cannot be read. */
-#define BOXES_MAX 20
+#define BOXES_MAX 26
 /* Nor can more connections; only a trace made to be bad has them. */
 #define EDGES_MAX 600
 /* How far a cause is followed. */

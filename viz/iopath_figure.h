@@ -12,6 +12,7 @@
 #define BOX_W 158.0
 #define BOX_H 48.0
 #define BOX_GAP 16.0
+#define GROUP_MARGIN 6.0 /* of the frame around the boxes of one step */
 #define ROW 90.0
 #define TOP 92.0 /* middle of row 0 */
 

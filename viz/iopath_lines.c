@@ -4,6 +4,7 @@
  * the table below; anything else is drawn straight, black and double, with a "!".
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/util.h"
@@ -11,6 +12,7 @@
 
 /* Beyond this many surprises more lines say nothing more. */
 #define UNEXPECTED_MAX 24
+#define LABEL_FONT 9.0  /* as in dot.c */
 #define LABEL_LINE 11.5 /* height of a line of a label */
 
 /* How a line goes from its place to the other. */
@@ -31,46 +33,47 @@ static const struct lead {
     int8_t gap;          /* the channel right of this column */
     int8_t shift;        /* of the channel, or of the line */
     int8_t from_y, to_y; /* where it touches the sides */
+    int8_t label; /* where in the channel: percent of the way, -: left of it; 0: half-way */
 } leads[] = {
-    {AT_S1, AT_S2, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_S2, AT_S3, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_S3, AT_OUT_QUEUE, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_OUT_QUEUE, AT_S4, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_S4, AT_OUTGOING, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_OUTGOING, AT_S5, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_S5, AT_S6, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_S6, AT_WIRE, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_S3, AT_EXTERNAL, ROUTE_RIGHT, 0, 0, -8, -8},
-    {AT_EXTERNAL, AT_PIPE, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_PIPE, AT_WAIT, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_WAIT, AT_FILES, ROUTE_DOWN, 0, 0, 0, 0},
-    {AT_EXTERNAL, AT_S4, ROUTE_CHANNEL, COLUMN_OUT, -14, 12, -8},
-    {AT_EXTERNAL, AT_S5, ROUTE_CHANNEL, COLUMN_OUT, -34, 16, -10},
-    {AT_FILES, AT_S4, ROUTE_CHANNEL, COLUMN_OUT, 34, -8, 10},
-    {AT_FILES, AT_S5, ROUTE_CHANNEL, COLUMN_OUT, 16, 8, 8},
-    {AT_WIRE, AT_FILES, ROUTE_UP, 0, 0, 0, 0},
-    {AT_FILES, AT_R3, ROUTE_RIGHT, 0, 0, 0, 0},
-    {AT_FILES, AT_R5, ROUTE_CHANNEL, COLUMN_CENTER, 10, -12, 10},
-    {AT_EXTERNAL, AT_R3, ROUTE_CHANNEL, COLUMN_CENTER, -16, 8, -12},
-    {AT_EXTERNAL, AT_R5, ROUTE_CHANNEL, COLUMN_CENTER, 24, -4, -8},
-    {AT_R3, AT_R5, ROUTE_UP, 0, -50, 0, 0},
-    {AT_R5, AT_R7, ROUTE_UP, 0, -50, 0, 0},
-    {AT_R7, AT_R5, ROUTE_DOWN, 0, 35, 0, 0},
-    {AT_R5, AT_R4, ROUTE_RIGHT, 0, 0, -15, -15},
-    {AT_R4, AT_R5, ROUTE_LEFT, 0, 0, 2, 2},
-    {AT_R4, AT_R7, ROUTE_CORNER, 0, 0, 0, 0},
-    {AT_R5, AT_R6, ROUTE_CHANNEL, COLUMN_IN, 20, 15, -8},
-    {AT_R6, AT_R5, ROUTE_CHANNEL, COLUMN_IN, -6, 10, 20},
-    {AT_R6, AT_RECV_BUF, ROUTE_UP, 0, 0, 0, 0},
-    {AT_RECV_BUF, AT_R5, ROUTE_ELBOW, 0, 44, 0, 0},
-    {AT_WIRE, AT_R6, ROUTE_UP, 0, 0, 0, 0},
-    {AT_R7, AT_DISPATCH_QUEUE, ROUTE_UP, 0, 0, 0, 0},
-    {AT_DISPATCH_QUEUE, AT_BEGIN, ROUTE_UP, 0, 0, 0, 0},
-    {AT_R7, AT_FAST, ROUTE_CORNER, 0, 0, 0, 0},
-    {AT_FAST, AT_R5, ROUTE_CHANNEL, COLUMN_IN, -24, 10, -18},
-    {AT_S2, AT_DISPATCH_QUEUE, ROUTE_RIGHT, 0, 0, 0, 0},
-    {AT_BEGIN, AT_S1, ROUTE_LEFT, 0, 0, 0, 0},
-    {AT_FAST, AT_S1, ROUTE_OVER, 0, 0, 0, 0},
+    {AT_S1, AT_S2, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S2, AT_S3, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S3, AT_OUT_QUEUE, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_OUT_QUEUE, AT_S4, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S4, AT_OUTGOING, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_OUTGOING, AT_S5, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S5, AT_S6, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S6, AT_WIRE, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S3, AT_EXTERNAL, ROUTE_RIGHT, 0, 0, -8, -8, 0},
+    {AT_EXTERNAL, AT_PIPE, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_PIPE, AT_WAIT, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_WAIT, AT_FILES, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_EXTERNAL, AT_S4, ROUTE_CHANNEL, COLUMN_OUT, -14, 12, -8, 0},
+    {AT_EXTERNAL, AT_S5, ROUTE_CHANNEL, COLUMN_OUT, -34, 16, -10, 75},
+    {AT_FILES, AT_S4, ROUTE_CHANNEL, COLUMN_OUT, 34, -8, 10, 0},
+    {AT_FILES, AT_S5, ROUTE_CHANNEL, COLUMN_OUT, 16, 8, 8, 0},
+    {AT_WIRE, AT_FILES, ROUTE_UP, 0, 0, 0, 0, 0},
+    {AT_FILES, AT_R3, ROUTE_RIGHT, 0, 0, 0, 0, 0},
+    {AT_FILES, AT_R5, ROUTE_CHANNEL, COLUMN_CENTER, 10, -12, 10, 0},
+    {AT_EXTERNAL, AT_R3, ROUTE_CHANNEL, COLUMN_CENTER, -16, 8, -12, 0},
+    {AT_EXTERNAL, AT_R5, ROUTE_CHANNEL, COLUMN_CENTER, 24, -4, -8, 0},
+    {AT_R3, AT_R5, ROUTE_UP, 0, -50, 0, 0, 0},
+    {AT_R5, AT_R7, ROUTE_UP, 0, -50, 0, 0, 0},
+    {AT_R7, AT_R5, ROUTE_DOWN, 0, 35, 0, 0, 0},
+    {AT_R5, AT_R4, ROUTE_RIGHT, 0, 0, -15, -15, 0},
+    {AT_R4, AT_R5, ROUTE_LEFT, 0, 0, 2, 2, 0},
+    {AT_R4, AT_R7, ROUTE_CORNER, 0, 0, 0, 0, 0},
+    {AT_R5, AT_R6, ROUTE_CHANNEL, COLUMN_IN, 20, 15, -8, 0},
+    {AT_R6, AT_R5, ROUTE_CHANNEL, COLUMN_IN, -6, 10, 20, -30},
+    {AT_R6, AT_RECV_BUF, ROUTE_UP, 0, 0, 0, 0, 0},
+    {AT_RECV_BUF, AT_R5, ROUTE_ELBOW, 0, 44, 0, 0, 0},
+    {AT_WIRE, AT_R6, ROUTE_UP, 0, 0, 0, 0, 0},
+    {AT_R7, AT_DISPATCH_QUEUE, ROUTE_UP, 0, 0, 0, 0, 0},
+    {AT_DISPATCH_QUEUE, AT_BEGIN, ROUTE_UP, 0, 0, 0, 0, 0},
+    {AT_R7, AT_FAST, ROUTE_CORNER, 0, 0, 0, 0, 0},
+    {AT_FAST, AT_R5, ROUTE_CHANNEL, COLUMN_IN, -24, 10, -18, 0},
+    {AT_S2, AT_DISPATCH_QUEUE, ROUTE_RIGHT, 0, 0, 0, 0, 0},
+    {AT_BEGIN, AT_S1, ROUTE_LEFT, 0, 0, 0, 0, 0},
+    {AT_FAST, AT_S1, ROUTE_OVER, 0, 0, 0, 0, 0},
 };
 
 static const struct lead *find_lead(enum place from, enum place to)
@@ -117,6 +120,17 @@ static unsigned lines_of(const char *text)
     return n;
 }
 
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0, column = 0;
+
+    for (; *text != '\0'; text++) {
+        column = *text == '\n' ? 0 : column + 1;
+        longest = MAX(longest, column);
+    }
+    return longest;
+}
+
 /* ---- ways ------------------------------------------------------------------------- */
 
 /* Half the height of a place's box. */
@@ -143,11 +157,37 @@ static void label_at(struct dot_line *line, double x, double y, bool centred)
     line->label_centred = centred;
 }
 
+/* The label of a line that goes up or down: to its right, or, if the line slants to the
+ * left of what it shares with others, to its left. It keeps clear of the line over its
+ * height. */
+static void label_beside(struct dot_line *line, const struct lead *lead, bool slants_left)
+{
+    const char *label = line->label ? line->label : "";
+    double x0 = line->points[0][0], x1 = line->points[1][0];
+    double y0 = line->points[0][1], y1 = line->points[1][1];
+    double slope = y1 != y0 ? fabs((x1 - x0) / (y1 - y0)) : 0;
+    double clear = fmin(slope * lines_of(label) * LABEL_LINE / 2, fabs(x1 - x0) / 2) + 6;
+    double y = (y0 + y1) / 2;
+
+    if (lead->to == AT_S3) {
+        y = y0 + 25; /* above the heading of the next layer */
+    } else if (lead->from == AT_R3) {
+        y = y0 - 12; /* below the line from recv_buf */
+    }
+    label_at(line,
+             slants_left
+                 ? (x0 + x1) / 2 - clear - dot_width(longest_line(label), LABEL_FONT)
+                 : (x0 + x1) / 2 + clear,
+             y, false);
+}
+
 static void lead_vertical(struct dot_line *line, const struct lead *lead, struct box from,
-                          struct box to, double from_h, double to_h)
+                          struct box to)
 {
     double sign = lead->route == ROUTE_DOWN ? 1 : -1;
+    double from_h = half_height(lead->from), to_h = half_height(lead->to);
     double x0 = from.x + lead->shift, x1 = to.x + lead->shift;
+    bool left;
 
     if (lead->from == AT_WIRE) {
         x0 = x1;
@@ -156,8 +196,12 @@ static void lead_vertical(struct dot_line *line, const struct lead *lead, struct
     }
     put_point(line, x0, from.y + sign * from_h);
     put_point(line, x1, to.y - sign * to_h);
-    label_at(line, (x0 + x1) / 2 + 6, (from.y + sign * from_h + to.y - sign * to_h) / 2,
-             false);
+    if (lead->shift != 0 && x0 != x1) { /* one of a pair */
+        left = lead->shift < 0;
+    } else {
+        left = lead->from >= AT_STEPS ? x1 < x0 : x0 < x1;
+    }
+    label_beside(line, lead, left);
 }
 
 static void lead_sideways(struct dot_line *line, const struct lead *lead, struct box from,
@@ -182,12 +226,15 @@ static void lead_channel(struct dot_line *line, const struct lead *lead,
     double x0 = from.x + (from.x < x ? 1 : -1) * from.w / 2;
     double x1 = to.x + (to.x < x ? 1 : -1) * to.w / 2;
     double y0 = from.y + lead->from_y, y1 = to.y + lead->to_y;
+    const char *label = line->label ? line->label : "";
 
     put_point(line, x0, y0);
     put_point(line, x, y0);
     put_point(line, x, y1);
     put_point(line, x1, y1);
-    label_at(line, x + 5, (y0 + y1) / 2, false);
+    label_at(line,
+             lead->label < 0 ? x - 5 - dot_width(longest_line(label), LABEL_FONT) : x + 5,
+             y0 + (y1 - y0) * (lead->label ? abs(lead->label) : 50) / 100, false);
 }
 
 static void lead_bent(struct dot_line *line, const struct lead *lead, struct box from,
@@ -251,7 +298,7 @@ static void follow_lead(struct dot_line *line, const struct figure *f,
     switch (lead->route) {
     case ROUTE_DOWN:
     case ROUTE_UP:
-        lead_vertical(line, lead, from, to, from_h, to_h);
+        lead_vertical(line, lead, from, to);
         break;
     case ROUTE_RIGHT:
     case ROUTE_LEFT:
@@ -273,7 +320,70 @@ static void follow_lead(struct dot_line *line, const struct figure *f,
 
 /* ---- lines ------------------------------------------------------------------------ */
 
-static void draw_observed(struct figure *f, const struct iopath_edge *e)
+/* The boxes of a place, or its one box, with the frame around them. */
+static struct box group_of(const struct figure *f, enum place place)
+{
+    double left = INFINITY, right = -INFINITY;
+    struct box group = {0};
+    unsigned n = 0;
+
+    for (unsigned lane = 0; lane < LANES_MAX; lane++) {
+        const struct box *box = &f->boxes[place][lane];
+
+        if (box->w > 0) {
+            group = n++ == 0 ? *box : group;
+            left = fmin(left, box->x - box->w / 2);
+            right = fmax(right, box->x + box->w / 2);
+        }
+    }
+    if (n > 1) {
+        group.x = (left + right) / 2;
+        group.w = right - left + 2 * GROUP_MARGIN;
+    }
+    return group;
+}
+
+/* From the side: one line leads to the frame around all boxes of a step. */
+static bool is_grouped(enum route route)
+{
+    return route == ROUTE_RIGHT || route == ROUTE_LEFT || route == ROUTE_CHANNEL;
+}
+
+/* Lines with a common part: each is drawn, and the first has the label of all. */
+static bool has_common_label(enum route route)
+{
+    return is_grouped(route) || route == ROUTE_ELBOW || route == ROUTE_CORNER ||
+           route == ROUTE_OVER;
+}
+
+static bool is_same_way(const struct iopath_edge *a, const struct iopath_edge *b)
+{
+    return a->from == b->from && a->to == b->to;
+}
+
+/* Is edge i the first of its way? Then *ret_sum is the sum of all of them. */
+static bool sum_edges(const struct iopath *path, size_t i, struct iopath_edge *ret_sum)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (is_same_way(path->edges[k], path->edges[i])) {
+            return false;
+        }
+    }
+    *ret_sum = *path->edges[i];
+    for (size_t k = i + 1; k < path->n_edges; k++) {
+        const struct iopath_edge *e = path->edges[k];
+
+        if (is_same_way(e, ret_sum)) {
+            ret_sum->count += e->count;
+            ret_sum->bytes += e->bytes;
+            hist_merge(&ret_sum->wait, &e->wait);
+        }
+    }
+    return true;
+}
+
+static void draw_observed(struct figure *f, const struct iopath_edge *e, struct box from,
+                          struct box to, const char *label)
 {
     static const enum dot_style styles[] = {
         [EDGE_CALL] = DOT_SOLID,
@@ -281,33 +391,49 @@ static void draw_observed(struct figure *f, const struct iopath_edge *e)
         [EDGE_WIRE] = DOT_DOTTED,
         [EDGE_COPY] = DOT_DOUBLE,
     };
-    struct box from = f->boxes[e->from][e->from_lane], to = f->boxes[e->to][e->to_lane];
-    char label[120];
     struct dot_line line = {.from = from.id,
                             .to = to.id,
                             .style = e->expected ? styles[e->class_] : DOT_DOUBLE,
                             .colour = e->expected ? DOT_INK : "#000000",
                             .label = label};
 
-    if (!e->expected && f->unexpected++ >= UNEXPECTED_MAX) {
-        return;
-    }
-    put_label(e, label, sizeof(label));
     line.width = (0.8 + 0.45 * log10((double)MAX(e->count, 1))) *
                  (line.style == DOT_DOUBLE ? 0.7 : 1) * (e->expected ? 1 : 1.8);
     follow_lead(&line, f, e->from, from, e->to, to);
     drawing_line(f->d, &line);
 }
 
+static void draw_edge(struct figure *f, size_t i)
+{
+    const struct iopath_edge *e = f->path->edges[i];
+    enum route route = find_lead(e->from, e->to)->route;
+    struct iopath_edge sum;
+    char label[120] = "";
+
+    if (!e->expected && f->unexpected++ >= UNEXPECTED_MAX) {
+        return;
+    }
+    if (!has_common_label(route)) {
+        put_label(e, label, sizeof(label));
+    } else if (sum_edges(f->path, i, &sum)) {
+        put_label(&sum, label, sizeof(label));
+        e = is_grouped(route) ? &sum : e;
+    } else if (is_grouped(route)) {
+        return;
+    }
+    if (is_grouped(route)) {
+        draw_observed(f, e, group_of(f, e->from), group_of(f, e->to), label);
+    } else {
+        draw_observed(f, e, f->boxes[e->from][e->from_lane], f->boxes[e->to][e->to_lane],
+                      label);
+    }
+}
+
 static void draw_missing(struct figure *f, const struct reference_edge *r)
 {
-    struct box from = {0}, to = {0};
+    struct box from = group_of(f, r->from), to = group_of(f, r->to);
     struct dot_line line = {.style = DOT_SOLID, .colour = DOT_GREY, .width = 0.7};
 
-    for (unsigned lane = LANES_MAX; lane-- > 0;) {
-        from = f->boxes[r->from][lane].w > 0 ? f->boxes[r->from][lane] : from;
-        to = f->boxes[r->to][lane].w > 0 ? f->boxes[r->to][lane] : to;
-    }
     if (from.w > 0 && to.w > 0) {
         line.from = from.id;
         line.to = to.id;
@@ -326,6 +452,6 @@ void iopath_draw_lines(struct figure *f)
         }
     }
     for (size_t i = 0; i < f->path->n_edges; i++) {
-        draw_observed(f, f->path->edges[i]);
+        draw_edge(f, i);
     }
 }

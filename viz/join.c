@@ -2,10 +2,10 @@
 /*
  * join.c: two passes over the records.
  *
- *   pass 1   in time order: follow which wire each connection is on; collect messages (by
- *            flow), their places on wires (S4), what was received (R7), and the calls
- *   then     per wire: join received to sent by byte range; name the first message of a
- * call pass 2   dispatch records, by (connection, seq) of the R7 before them
+ *   pass 1  in time order: follow which wire each connection is on; collect messages (by
+ *           flow), their places on wires (S4), what was received (R7), and the calls
+ *   then    per wire: join received to sent by byte range; name the first message of a call
+ *   pass 2  dispatch records, by (connection, seq) of the R7 before them
  *
  * Which calls served a message is not stored but looked up (join_events): offsets only grow
  * on a wire, so they are neighbours in its list of calls. That keeps memory linear even

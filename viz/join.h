@@ -3,14 +3,14 @@
  * join.h: from records to messages. For each message: which steps it took, on both nodes.
  *
  * What joins what:
- *   S1 S2 S3 S4          carry the message's flow
- *   S5 S6                the same connection and socket, and a byte range that overlaps the
- *                        one S4 gave the message
- *   R4 R5 R6 R7          the other end of the same socket (CONN_SOCKET records with an
- * equal link), and a byte range that overlaps R3                   the read event under
- * which the first of these ran dispatch             the connection and seq of R7, or the
- * flow for local delivery A system call may serve many messages, and a message may need
- * many calls.
+ *   S1 S2 S3 S4  carry the message's flow
+ *   S5 S6        the same connection and socket, and a byte range that overlaps the one S4
+ *                gave the message
+ *   R4 R5 R6 R7  the other end of the same socket (CONN_SOCKET records with an equal link),
+ *                and a byte range that overlaps
+ *   R3           the read event under which the first of these ran
+ *   dispatch     the connection and seq of R7, or the flow for local delivery
+ * A system call may serve many messages, and a message may need many calls.
  *
  * One direction of one socket is a "wire"; a reconnect makes new ones. A message that is
  * sent again after a reconnect is still one message, with two places on two wires.

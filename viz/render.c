@@ -163,9 +163,6 @@ int render_dot(const char *text, size_t len, const char *format, FILE *out, char
         rc = -EIO;
     } else if (rc == 0) {
         rc = copy_out(picture, out);
-        if (rc < 0) {
-            fail(why, size, rc, "cannot write the output");
-        }
     }
     close(picture);
     return rc;

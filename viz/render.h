@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 /* Renders the text as "svg", "pdf" or "png". 0, or a negative errno with a sentence in
- * `why`; nothing has been written to `out` then, unless writing itself failed. */
+ * `why` and nothing written to `out`; if writing itself failed, `why` stays as it was. */
 int render_dot(const char *text, size_t len, const char *format, FILE *out, char *why,
                size_t size);
 

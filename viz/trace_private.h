@@ -74,5 +74,7 @@ bool trace_names_plausible(const struct trace_block_header *header, size_t avail
 /* Takes the names of a block of which `avail` bytes are there. -ENOMEM. */
 int trace_names_scan(struct trace_reader *reader, struct trace_block_header *header,
                      size_t avail);
+/* After all blocks: ids count up without gaps, so a gap is damage. */
+void trace_names_check(struct trace_reader *reader);
 
 #endif

@@ -2,10 +2,11 @@
 /*
  * trace_reader.c: from bytes to records, in three steps:
  *
- *   1 scan     every block on its own; a record with a good crc is believed before the
- * block header, which has none 2 order    blocks by (node, thread, first seq); their
- * records in a row make few long runs that are already ordered 3 merge    the runs, with a
- * heap: O(n log runs) (trace_merge.c)
+ *   1 scan   every block on its own; a record with a good crc is believed before the block
+ *            header, which has none
+ *   2 order  blocks by (node, thread, first seq); their records in a row make few long runs
+ *            that are already ordered
+ *   3 merge  the runs, with a heap: O(n log runs) (trace_merge.c)
  *
  * Names are in trace_names.c.
  */
@@ -28,6 +29,8 @@
 
 /* Slots are numbered in 32 bits. */
 #define FILE_BYTES_MAX (1ULL << 38)
+/* Event ids have 48 bits for it. */
+#define SEQ_MAX ((1ULL << 48) - 1)
 
 static int fail(char *why, size_t size, int rc, const char *text)
 {
@@ -150,12 +153,12 @@ static bool believe_record(struct trace_reader *reader, struct trace_block *bloc
             continue;
         }
         if (block->node != records[i].node || block->thread != records[i].thread ||
-            (uint32_t)block->first_seq != low) {
+            (uint32_t)block->first_seq != low || block->first_seq > SEQ_MAX) {
             reader->info.damaged++;
         }
         block->node = records[i].node;
         block->thread = records[i].thread;
-        block->first_seq = (block->first_seq & ~0xffffffffULL) | low;
+        block->first_seq = (block->first_seq & SEQ_MAX & ~0xffffffffULL) | low;
         return true;
     }
     return false;
@@ -292,6 +295,7 @@ static int scan_file(struct trace_reader *reader)
             rc = scan_block(reader, (uint32_t)i, avail);
         }
     }
+    trace_names_check(reader);
     qsort(reader->blocks, reader->n_blocks, sizeof(*reader->blocks), trace_compare_blocks);
     for (size_t i = 0; i < reader->n_blocks; i++) {
         const struct trace_block *block = &reader->blocks[i];
@@ -477,15 +481,14 @@ uint64_t trace_reader_id(const struct trace_reader *reader,
         &reader->blocks[reader->block_at[slot / TRACE_SLOTS_PER_BLOCK]];
     uint64_t seq = block->first_seq + slot % TRACE_SLOTS_PER_BLOCK - 1;
 
-    return (uint64_t)block->node << 56 | (uint64_t)block->thread << 48 |
-           (seq & ((1ULL << 48) - 1));
+    return (uint64_t)block->node << 56 | (uint64_t)block->thread << 48 | (seq & SEQ_MAX);
 }
 
 const struct trace_record *trace_reader_find(const struct trace_reader *reader, uint64_t id)
 {
     struct trace_block key = {.node = (uint8_t)(id >> 56),
                               .thread = (uint8_t)(id >> 48),
-                              .first_seq = id & ((1ULL << 48) - 1),
+                              .first_seq = id & SEQ_MAX,
                               .number = UINT32_MAX};
     size_t low = 0, high = reader->n_blocks;
     const struct trace_block *block;

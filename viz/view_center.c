@@ -225,6 +225,13 @@ static void put_sentence(const struct centers *c, char *buf, size_t size)
         count_text(f, sizeof(f), c->all.cycles));
 }
 
+/* "-" if there was nothing to measure. */
+static const char *percentile_text(char *buf, size_t size, const struct hist *h,
+                                   unsigned percent)
+{
+    return h->n > 0 ? duration_text(buf, size, hist_percentile(h, percent)) : "-";
+}
+
 /* ---- the table -------------------------------------------------------------------- */
 
 #define COLUMNS 12
@@ -243,8 +250,10 @@ static void put_row(const struct center *e, char cells[COLUMNS][48])
         count_text(cells[i + 1], sizeof(cells[0]), numbers[i]);
     }
     for (int i = 0; i < 2; i++) {
-        duration_text(cells[10 + i], sizeof(cells[0]),
-                      hist_percentile(&e->queued, i ? 99 : 50));
+        char text[16];
+
+        snprintf(cells[10 + i], sizeof(cells[0]), "%s",
+                 percentile_text(text, sizeof(text), &e->queued, i ? 99 : 50));
     }
 }
 
@@ -275,9 +284,8 @@ int view_center(const struct view_input *in, FILE *out)
 
         fprintf(out, "%-24.24s %12llu %12llu %12llu %12s %12s\n", e->name,
                 (unsigned long long)e->posts, (unsigned long long)e->merges,
-                (unsigned long long)e->runs,
-                duration_text(a, sizeof(a), hist_percentile(&e->queued, 50)),
-                duration_text(b, sizeof(b), hist_percentile(&e->queued, 99)));
+                (unsigned long long)e->runs, percentile_text(a, sizeof(a), &e->queued, 50),
+                percentile_text(b, sizeof(b), &e->queued, 99));
     }
     put_sentence(c, text, sizeof(text));
     fprintf(out, "\n%s\n--\n%s", text, caption);
@@ -336,14 +344,14 @@ static void draw_stages(struct drawing *d, struct stage *s, const struct centers
     snprintf(label[0], sizeof(label[0]),
              "1  driver wait\n%s cycles, %s empty\nslept p50 %s",
              count_text(a, sizeof(a), all->cycles), count_text(b, sizeof(b), all->empty),
-             duration_text(t, sizeof(t), hist_percentile(&all->slept, 50)));
+             percentile_text(t, sizeof(t), &all->slept, 50));
     snprintf(label[1], sizeof(label[1]),
              "2  file events\n%s run, %s stale\n%s reads, %s drains",
              count_text(a, sizeof(a), all->files), count_text(b, sizeof(b), all->stale),
              count_text(e, sizeof(e), all->reads), count_text(t, sizeof(t), all->drains));
     snprintf(label[2], sizeof(label[2]), "3  time events\n%s run\nlate p50 %s",
              count_text(a, sizeof(a), all->timers),
-             duration_text(t, sizeof(t), hist_percentile(&all->late, 50)));
+             percentile_text(t, sizeof(t), &all->late, 50));
     snprintf(label[3], sizeof(label[3]), "4  external events\n%s run",
              count_text(a, sizeof(a), all->runs));
     for (int i = 0; i < 4; i++) {
@@ -492,11 +500,11 @@ static void draw_table(struct drawing *d, double x, double y, const struct cente
             put_row(&c->each[row], cells);
         }
         for (int column = 0; column < COLUMNS; column++) {
-            double w = column ? 84 : 150;
+            double w = column ? 80 : 150;
 
             drawing_box(d,
                         &(struct dot_box){
-                            .x = column ? x + 150 + (column - 1) * 84 + w / 2 : x + w / 2,
+                            .x = column ? x + 150 + (column - 1) * 80 + w / 2 : x + w / 2,
                             .y = y + (row + 1) * 15,
                             .w = w,
                             .h = 14,

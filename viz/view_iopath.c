@@ -14,7 +14,8 @@
  *       7    S6                                                              R6
  *       8    ======================== socket, network, socket ======================
  *
- * A step that several threads ran has a box for each, side by side.
+ * A step that several threads ran has a box for each, side by side in a frame. Lines from
+ * the side lead to the frame, and stand for all of its boxes.
  */
 #include <errno.h>
 #include <math.h>
@@ -25,6 +26,9 @@
 #include "viz/center.h"
 #include "viz/dot.h"
 #include "viz/iopath_figure.h"
+
+/* Characters of the heading. */
+#define TITLE_MAX 80
 
 /* Where a place is. */
 static const struct {
@@ -168,6 +172,26 @@ static void draw_steps(struct figure *f, enum place place)
     }
 }
 
+/* Around the boxes of a step, when there are several. Nodes are drawn in their order, so
+ * this comes before the boxes. */
+static void draw_frame(struct figure *f, enum place place)
+{
+    int column = grid[place].column;
+    double boxes = lanes_of(f->path, place);
+
+    if (boxes > 1) {
+        drawing_box(f->d, &(struct dot_box){.x = f->left[column] + f->width[column] / 2,
+                                            .y = row_y(grid[place].row),
+                                            .w = boxes * BOX_W + (boxes - 1) * BOX_GAP +
+                                                 2 * GROUP_MARGIN,
+                                            .h = BOX_H + 2 * GROUP_MARGIN,
+                                            .shape = DOT_ROUND,
+                                            .colour = "#AAAAAA",
+                                            .fill = "#EFEFEF",
+                                            .pen = 0.8});
+    }
+}
+
 static void put_structure_label(const struct figure *f, enum place place, char *buf,
                                 size_t size)
 {
@@ -266,11 +290,15 @@ static void draw_figure(struct figure *f, const struct view_input *in)
     char text[320];
 
     place_columns(f);
-    snprintf(text, sizeof(text), "The IO path, as observed%s%.60s", title[0] ? ": " : "",
+    snprintf(text, sizeof(text), "The IO path, as observed%s%s", title[0] ? ": " : "",
              title);
+    if (strlen(text) > TITLE_MAX) {
+        strcpy(text + TITLE_MAX - 3, "..."); /* the caption has all of it */
+    }
     drawing_text(f->d, f->left[0] - 16, 18, 16, DOT_INK, text);
     draw_layers(f);
     for (enum place place = 0; place < AT_STEPS; place++) {
+        draw_frame(f, place);
         draw_steps(f, place);
     }
     for (enum place place = AT_STEPS; place < AT_PLACES; place++) {

@@ -457,7 +457,7 @@ static void draw_hand_over(struct drawing *d, const struct waterfall *w,
                                        .colour = "#666666",
                                        .label = network ? "network" : "wake-up",
                                        .label_x = MAX((x0 + x1) / 2, x0 + 30),
-                                       .label_y = y + ROW_H / 2 + 7,
+                                       .label_y = y + ROW_H / 2 - 6,
                                        .label_centred = true});
 }
 

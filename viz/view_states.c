@@ -173,8 +173,9 @@ static void put_state(const struct machine *m, char prefix, unsigned state, FILE
         n += (size_t)snprintf(label + n, sizeof(label) - n, "\n(from nearly everywhere)");
     }
     if (m->entered[state] > 0) {
-        n += (size_t)snprintf(label + n, sizeof(label) - n, "\n%s times",
-                              count_text(count, sizeof(count), m->entered[state]));
+        n += (size_t)snprintf(label + n, sizeof(label) - n, "\n%s time%s",
+                              count_text(count, sizeof(count), m->entered[state]),
+                              m->entered[state] == 1 ? "" : "s");
     }
     if (m->stayed[state].n > 0) {
         snprintf(label + n, sizeof(label) - n, "\nstayed p50 %s",

@@ -178,6 +178,7 @@ START_TEST(shutdown_without_start)
     messenger_addrs(server.m, &addrs);
     conn_unref(conn);
     ck_assert_int_eq(messenger_connect_to(client.m, ENTITY_OSD, &addrs, &conn), -ESHUTDOWN);
+    ck_assert_int_eq(messenger_bind(client.m, &addrs), -ESHUTDOWN);
     test_node_fini(&client);
     test_node_fini(&server);
 }
