@@ -176,7 +176,7 @@ static int enter_socket(struct join *join, struct conn *conn,
     return 0;
 }
 
-static int add_call(struct join *join, uint32_t w, enum call_kind kind, uint32_t record)
+static int note_call(struct join *join, uint32_t w, enum call_kind kind, uint32_t record)
 {
     struct call_list *list;
     uint32_t *grown;
@@ -277,10 +277,10 @@ static int take_call(struct join *join, const struct trace_record *r, uint32_t r
         return 0; /* it moved nothing */
     }
     conn = conn_of(join, r->obj);
-    return conn == NULL ? -ENOMEM : add_call(join, wire_of(join, conn, out), kind, record);
+    return conn == NULL ? -ENOMEM : note_call(join, wire_of(join, conn, out), kind, record);
 }
 
-static int take_record(struct join *join, const struct trace_record *r, uint32_t record)
+static int follow_record(struct join *join, const struct trace_record *r, uint32_t record)
 {
     struct conn *conn;
 
@@ -573,7 +573,7 @@ static int build(struct join *join)
     memset(join->message_of, 0xff, count * sizeof(uint32_t));
     memset(join->next_of, 0xff, count * sizeof(uint32_t));
     for (size_t i = 0; i < count && rc == 0; i++) {
-        rc = take_record(join, trace_reader_record(join->reader, i), (uint32_t)i);
+        rc = follow_record(join, trace_reader_record(join->reader, i), (uint32_t)i);
     }
     for (uint32_t w = 0; w < join->n_wires && rc == 0; w++) {
         rc = join_wire(join, w);

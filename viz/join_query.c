@@ -267,8 +267,8 @@ static size_t put_event(struct join_event *out, size_t max, size_t n, enum join_
 }
 
 /* All calls for one place of a message. */
-static size_t put_calls(const struct join *join, const struct span *span,
-                        struct join_event *out, size_t max, size_t n)
+static size_t put_span_calls(const struct join *join, const struct span *span,
+                             struct join_event *out, size_t max, size_t n)
 {
     const struct wire *wire = &join->wires[span->wire];
     uint32_t served = MAP_NONE;
@@ -314,7 +314,7 @@ size_t join_events(const struct join *join, size_t i, struct join_event *out, si
                       r);
     }
     for (uint32_t s = message->span; s != MAP_NONE; s = join->spans[s].next) {
-        n = put_calls(join, &join->spans[s], out, max, n);
+        n = put_span_calls(join, &join->spans[s], out, max, n);
     }
     if (n > 0 && max > 0) {
         qsort(out, MIN(n, max), sizeof(*out), compare_events);

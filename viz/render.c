@@ -23,7 +23,7 @@
 #define PICTURE_BYTES (256UL << 20)
 #define EXIT_NO_PROGRAM 127
 
-static int fail(char *why, size_t size, int rc, const char *what)
+static int fail_because(char *why, size_t size, int rc, const char *what)
 {
     snprintf(why, size, "%s: %s", what, strerror(-rc));
     return rc;
@@ -115,11 +115,11 @@ static int run_child(const char *text, size_t len, const char *format, int out, 
         rc = -errno;
     }
     if (rc < 0) {
-        fail(why, size, rc, "no memory for the drawing");
+        fail_because(why, size, rc, "no memory for the drawing");
     } else if ((pid = fork()) == 0) {
         run_dot(in, out, err, option);
     } else if (pid < 0) {
-        rc = fail(why, size, -errno, "cannot start dot");
+        rc = fail_because(why, size, -errno, "cannot start dot");
     } else {
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         }
@@ -155,7 +155,7 @@ int render_dot(const char *text, size_t len, const char *format, FILE *out, char
     int rc;
 
     if (picture < 0) {
-        return fail(why, size, -errno, "no memory for the picture");
+        return fail_because(why, size, -errno, "no memory for the picture");
     }
     rc = run_child(text, len, format, picture, why, size);
     if (rc == 0 && (fstat(picture, &st) < 0 || st.st_size == 0)) {

@@ -32,7 +32,7 @@
 /* Event ids have 48 bits for it. */
 #define SEQ_MAX ((1ULL << 48) - 1)
 
-static int fail(char *why, size_t size, int rc, const char *text)
+static int refuse(char *why, size_t size, int rc, const char *text)
 {
     snprintf(why, size, "%s", text);
     return rc;
@@ -75,13 +75,13 @@ static int check_header(const struct trace_file_header *header, size_t len, char
                         size_t size)
 {
     if (len == 0) {
-        return fail(why, size, -EINVAL, "the file is empty");
+        return refuse(why, size, -EINVAL, "the file is empty");
     }
     if (len < sizeof(header->magic) || header->magic != TRACE_MAGIC) {
-        return fail(why, size, -EINVAL, "this is not a msgrlab trace");
+        return refuse(why, size, -EINVAL, "this is not a msgrlab trace");
     }
     if (len < TRACE_HEADER_BYTES) {
-        return fail(why, size, -EINVAL, "the trace is cut within its header");
+        return refuse(why, size, -EINVAL, "the trace is cut within its header");
     }
     if (header->major != TRACE_MAJOR) {
         snprintf(why, size, "the trace has format %u.%u, this program reads %u.x",
@@ -90,7 +90,7 @@ static int check_header(const struct trace_file_header *header, size_t len, char
     }
     if (header->record_bytes != sizeof(struct trace_record) ||
         header->block_bytes != TRACE_BLOCK_BYTES) {
-        return fail(why, size, -EINVAL, "the header of the trace is damaged");
+        return refuse(why, size, -EINVAL, "the header of the trace is damaged");
     }
     /* A newer writer knows more kinds; an older one knows a prefix of ours. */
     if (header->kinds < TP_COUNT && header->kinds_hash != points_hash(header->kinds)) {
@@ -103,7 +103,7 @@ static int check_header(const struct trace_file_header *header, size_t len, char
         return -EPROTONOSUPPORT;
     }
     if (len > FILE_BYTES_MAX) {
-        return fail(why, size, -EFBIG, "the trace is larger than 256 GiB");
+        return refuse(why, size, -EFBIG, "the trace is larger than 256 GiB");
     }
     return 0;
 }
@@ -319,7 +319,7 @@ static int read_map(uint8_t *map, size_t len, bool live, struct trace_reader **r
 
     if (reader == NULL) {
         munmap(map, len);
-        return fail(why, size, -ENOMEM, "out of memory");
+        return refuse(why, size, -ENOMEM, "out of memory");
     }
     reader->map = map;
     reader->len = len;
@@ -330,7 +330,7 @@ static int read_map(uint8_t *map, size_t len, bool live, struct trace_reader **r
         rc = scan_file(reader);
         rc = rc ? rc : trace_merge(reader);
         if (rc < 0) {
-            fail(why, size, rc, "out of memory");
+            refuse(why, size, rc, "out of memory");
         }
     }
     if (rc < 0) {
@@ -369,7 +369,7 @@ static int read_all(int fd, uint8_t *to, size_t len)
 
 /* The file, privately: what is being recorded, or small, is copied; else it is mapped. A
  * shared lock keeps a recorder from emptying it meanwhile. */
-static uint8_t *map_file(int fd, size_t len, bool *ret_live)
+static uint8_t *map_trace(int fd, size_t len, bool *ret_live)
 {
     bool live = flock(fd, LOCK_SH | LOCK_NB) < 0;
     uint8_t *map;
@@ -400,12 +400,12 @@ int trace_reader_open(const char *path, struct trace_reader **ret, char *why, si
         rc = -errno;
         snprintf(why, size, "%s", strerror(-rc));
     } else if (!S_ISREG(st.st_mode)) {
-        rc = fail(why, size, -EINVAL, "not a regular file");
+        rc = refuse(why, size, -EINVAL, "not a regular file");
     } else if (st.st_size == 0) {
-        rc = fail(why, size, -EINVAL, "the file is empty");
+        rc = refuse(why, size, -EINVAL, "the file is empty");
     } else {
-        map = map_file(fd, (size_t)st.st_size, &live);
-        rc = map == NULL ? fail(why, size, -EIO, "cannot read the file")
+        map = map_trace(fd, (size_t)st.st_size, &live);
+        rc = map == NULL ? refuse(why, size, -EIO, "cannot read the file")
                          : read_map(map, (size_t)st.st_size, live, ret, why, size);
     }
     /* The lock goes with the descriptor, so the reader keeps it. */
@@ -424,7 +424,7 @@ int trace_reader_open_bytes(const void *data, size_t len, struct trace_reader **
     int rc;
 
     if (map == NULL) {
-        return fail(why, size, -ENOMEM, "out of memory");
+        return refuse(why, size, -ENOMEM, "out of memory");
     }
     if (len > 0) {
         memcpy(map, data, len);

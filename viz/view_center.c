@@ -106,8 +106,8 @@ static void take_external(struct centers *c, const struct view_input *in,
 }
 
 /* True if the record is of a center. */
-static bool take_record(struct centers *c, const struct view_input *in,
-                        const struct trace_record *r, struct center *center)
+static bool count_record(struct centers *c, const struct view_input *in,
+                         const struct trace_record *r, struct center *center)
 {
     switch (r->kind) {
     case TP_WAIT_EXIT:
@@ -183,11 +183,11 @@ static struct centers *centers_new(const struct view_input *in)
         if (r->kind == TP_R3_READ_EVENT) {
             count_reads(c, in, r);
         } else if (is_of_center(r->kind)) {
-            c->shown += take_record(c, in, r, center_of(c, in, r->obj));
+            c->shown += count_record(c, in, r, center_of(c, in, r->obj));
             /* Names are counted once only. */
             if (r->kind != TP_EXT_POST && r->kind != TP_EXT_MERGE &&
                 r->kind != TP_EXT_RUN) {
-                take_record(c, in, r, &c->all);
+                count_record(c, in, r, &c->all);
             }
         }
     }
@@ -336,7 +336,7 @@ static double stage_x(int stage)
 #define LOOP_Y 236.0
 #define FEED_Y 130.0
 
-static void draw_stages(struct drawing *d, struct stage *s, const struct centers *c)
+static void draw_passes(struct drawing *d, struct stage *s, const struct centers *c)
 {
     const struct center *all = &c->all;
     char label[4][160], a[32], b[32], e[32], t[16];
@@ -531,7 +531,7 @@ int64_t center_draw(const struct view_input *in, struct drawing *d, double x, do
     drawing_text(d, x, y, 13, DOT_INK,
                  "The event centers: one pass of the loop, and what feeds it");
     drawing_lane(d, x, y + 18, 16 + STAGE_W + 4 * STAGE, 320, "EventCenter");
-    draw_stages(d, &s, c);
+    draw_passes(d, &s, c);
     draw_feeders(d, &s, c);
     draw_loop(d, &s);
     draw_feeds(d, &s);

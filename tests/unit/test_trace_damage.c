@@ -13,7 +13,8 @@
 #include "tests/lib/testlib.h"
 #include "viz/trace_reader.h"
 
-#define NAMES 8 /* ids of strings, and of objects, that are looked at */
+#define BLOCKS 5 /* of a small trace */
+#define NAMES 8  /* ids of strings, and of objects, that are looked at */
 
 /* A small trace in memory, and what an undamaged read of it says. */
 struct image {
@@ -211,26 +212,29 @@ static void try_flip(struct image *image, size_t bit, bool in_record, unsigned n
 }
 
 /* A flipped bit in a record costs that record, one in a name that name (and the one whose
- * id it takes), and elsewhere in a block it costs nothing. */
+ * id it takes), and elsewhere in a block it costs nothing. Loop: over the blocks. */
 START_TEST(flipped_bit_costs_what_it_hits)
 {
+    size_t at = TRACE_HEADER_BYTES + (size_t)_i * TRACE_BLOCK_BYTES, first, end;
     struct trace_opts opts = {.title = "flip"};
+    const struct trace_block_header *block;
     struct image image;
+    bool records;
 
     image_init(&image, &opts, 2);
-    for (size_t at = TRACE_HEADER_BYTES; at < image.len; at += TRACE_BLOCK_BYTES) {
-        const struct trace_block_header *block = block_at(&image, at);
-        size_t first = (at + sizeof(*block)) * 8, end = first + block->used * 8;
-        bool records = block->type == TRACE_BLOCK_RECORDS;
-
-        for (size_t bit = at * 8; bit < first; bit += STRIDE) {
-            try_flip(&image, bit, false, 0);
-        }
-        /* All bits of the first, a bit of each byte of the others. */
-        for (size_t bit = first; bit < end;
-             bit += STRIDE * (!records || bit < first + 512 ? 1 : 7 + bit % 2)) {
-            try_flip(&image, bit, records, 2);
-        }
+    ck_assert_uint_eq(image.len, TRACE_HEADER_BYTES + BLOCKS * TRACE_BLOCK_BYTES);
+    block = block_at(&image, at);
+    records = block->type == TRACE_BLOCK_RECORDS;
+    first = (at + sizeof(*block)) * 8;
+    end = first + block->used * 8;
+    for (size_t bit = at * 8; bit < first; bit += STRIDE) {
+        try_flip(&image, bit, false, 0);
+    }
+    /* All bits of the first record, some of each of the others. */
+    for (size_t bit = first; bit < end; bit += STRIDE * (!records            ? 3
+                                                         : bit < first + 512 ? 1
+                                                                             : 29)) {
+        try_flip(&image, bit, records, 2);
     }
     free(image.data);
 }
@@ -353,7 +357,7 @@ int main(void)
 
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, cut_file_reads_up_to_the_cut);
-    tcase_add_test(tc, flipped_bit_costs_what_it_hits);
+    tcase_add_loop_test(tc, flipped_bit_costs_what_it_hits, 0, BLOCKS);
     tcase_add_test(tc, flipped_header_is_refused_or_read);
     tcase_add_loop_test(tc, ruined_file_never_crashes, 0, 4);
     tcase_add_test(tc, foreign_files_are_refused);

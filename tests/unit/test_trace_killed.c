@@ -42,7 +42,7 @@ static void record_until_killed(void *arg)
         if (i == w->shared->enough && write(w->shared->tell, "x", 1) != 1) {
             abort();
         }
-        if (i == 300000) {
+        if (i == 100000) {
             for (;;) {
                 pause(); /* the parent is slow */
             }
@@ -132,7 +132,7 @@ static void check_killed(const struct trace_reader *reader, const struct shared 
 /* What a thread had written before SIGKILL is in the file, and at most one record more. */
 START_TEST(killed_process_loses_nothing)
 {
-    static const uint64_t enough[] = {1, 2, 499, 1022, 1023, 1024, 5000, 70000};
+    static const uint64_t enough[] = {1, 2, 499, 1022, 1023, 1024, 5000, 20000};
     struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     char path[] = "/tmp/trace.XXXXXX", why[256];
