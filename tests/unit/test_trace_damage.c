@@ -197,13 +197,19 @@ static void try_flip(struct image *image, size_t bit, bool in_record, unsigned n
 {
     struct trace_reader *reader;
     char why[256];
-    size_t n;
+    size_t n, found = 0;
 
     flip(image, bit);
     ck_assert_int_eq(
         trace_reader_open_bytes(image->data, image->len, &reader, why, sizeof(why)), 0);
     flip(image, bit);
     n = read_everything(reader);
+    for (size_t i = 0; i < n; i++) {
+        const struct trace_record *r = trace_reader_record(reader, i);
+
+        found += trace_reader_find(reader, trace_reader_id(reader, r)) == r;
+    }
+    ck_assert_msg(found == n, "bit %zu: %zu of %zu found", bit, found, n);
     ck_assert_msg(n == image->records - in_record, "bit %zu: %zu records", bit, n);
     ck_assert(!in_record || trace_reader_info(reader)->damaged > 0);
     ck_assert_msg(changed_names(image, reader) <= names, "bit %zu: %u names", bit,
