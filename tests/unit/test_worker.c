@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -61,6 +62,7 @@ START_TEST(no_descriptors_no_pool)
     struct rlimit limit, low;
 
     if (!test_os_is_kernel(os)) {
+        printf("%s: skipped, asks the kernel\n", __func__);
         return;
     }
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
