@@ -47,6 +47,7 @@ void conn_unref(struct connection *c)
     atomic_fetch_sub(&c->m->live_conns, 1);
     out_queue_fini(&c->out_q);
     buffer_list_fini(&c->outgoing);
+    dispatch_queue_unreserve(c->reset_room);
     os_mutex_free(c->os, c->lock);
     free(c);
 }
@@ -72,7 +73,10 @@ struct connection *conn_new(struct messenger *m, struct worker *worker,
         return NULL;
     }
     c->lock = os_mutex_new(m->os, "AsyncConnection::lock");
-    if (c->lock == NULL) {
+    c->reset_room = dispatch_queue_reserve();
+    if (c->lock == NULL || c->reset_room == NULL) {
+        os_mutex_free(m->os, c->lock);
+        dispatch_queue_unreserve(c->reset_room);
         free(c);
         return NULL;
     }
@@ -200,6 +204,7 @@ static void set_socket(struct connection *c, struct connected_socket *socket)
 {
     c->socket = socket;
     c->fd = connected_socket_fd(socket);
+    connected_socket_trace_as(socket, c->trace_id);
     c->watching_writable = false;
     c->out_at = c->in_at = 0;
     conn_reset_reader(c);
@@ -455,9 +460,15 @@ void conn_give_up(struct connection *c, int err, const char *why)
 
 /* ---- the session ---- */
 
-void conn_session_ready(struct connection *c)
+int conn_session_ready(struct connection *c)
 {
+    struct queued_event *room = dispatch_queue_reserve();
+
     CHECK(!c->was_ready);
+    if (room == NULL) {
+        conn_fault(c, -ENOMEM, "no memory to tell of the session");
+        return -ENOMEM;
+    }
     c->was_ready = true;
     c->backoff_ns = 0;
     conn_set_proto_state(c, PROTO_READY, "session is up");
@@ -468,8 +479,11 @@ void conn_session_ready(struct connection *c)
     os_lock(c->os, c->lock);
     c->ready = !c->closed;
     os_unlock(c->os, c->lock);
-    messenger_queue_event(c->m, c->accepted ? DISPATCH_ACCEPT : DISPATCH_CONNECT, c);
+    dispatch_queue_push_reserved(c->m->dispatch, room,
+                                 c->accepted ? DISPATCH_ACCEPT : DISPATCH_CONNECT,
+                                 conn_ref(c));
     conn_post(c, &c->write_event); /* out_q may have filled meanwhile */
+    return 0;
 }
 
 /* ---- the end ---- */
@@ -485,8 +499,8 @@ void conn_close(struct connection *c, bool reset)
 {
     struct event_center *center = &c->worker->center;
     bool was_handshaking = c->accepted && !c->was_ready;
+    uint64_t unsent, unacked, undispatched;
     const char *why;
-    uint64_t dropped;
 
     CHECK(event_center_in_thread(center));
     if (c->sock_state == SOCK_CLOSED) {
@@ -504,13 +518,16 @@ void conn_close(struct connection *c, bool reset)
     if (c->socket != NULL) {
         connected_socket_shutdown(c->socket);
     }
-    dropped = conn_drop_output(c) + dispatch_queue_discard(c->m->dispatch, c->id);
+    unacked = c->n_sent;
+    unsent = conn_drop_output(c) - unacked;
+    undispatched = dispatch_queue_discard(c->m->dispatch, c->id);
     drop_socket(c);
     cancel_event(c, &c->start_event);
     cancel_event(c, &c->write_event);
     cancel_event(c, &c->read_event);
     cancel_event(c, &c->stop_event);
-    TRACE(c->os, CONN_STOP, .obj = c->trace_id, .val = (int32_t)dropped);
+    TRACE(c->os, CONN_STOP, .obj = c->trace_id, .a0 = unsent, .a1 = unacked,
+          .val = (int32_t)(unsent + unacked + undispatched));
     if (was_handshaking) {
         messenger_handshake_done(c->m);
     }
@@ -520,7 +537,9 @@ void conn_close(struct connection *c, bool reset)
     messenger_forget(c->m, c);
     if (reset && !was_handshaking) {
         /* Only now: whoever hears of it and connects again must not find this one. */
-        messenger_queue_event(c->m, DISPATCH_RESET, c);
+        dispatch_queue_push_reserved(c->m->dispatch, c->reset_room, DISPATCH_RESET,
+                                     conn_ref(c));
+        c->reset_room = NULL;
     }
     worker_release(c->worker);
     conn_unref(c); /* alive */
@@ -647,4 +666,5 @@ void messenger_mark_down(struct connection *c)
         return; /* lives as long as the messenger, as Ceph's local connection does */
     }
     conn_stop(c, false, "marked down");
+    TRACE(c->os, CONN_DOWN, .obj = c->trace_id);
 }

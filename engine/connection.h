@@ -63,7 +63,8 @@ struct connection {
     struct list hash_node; /* in messenger.by_addr if registered; under messenger lock */
     struct entity_addrvec key; /* the addresses it is registered under; likewise */
 
-    struct os_mutex *lock; /* owned; guards the next block */
+    struct queued_event *reset_room; /* owned: so that a reset is always told */
+    struct os_mutex *lock;           /* owned; guards the next block */
     struct out_queue out_q;
     bool down;             /* mark_down was called: no callback any more */
     bool closed;           /* nothing can be sent any more */
@@ -139,8 +140,9 @@ void conn_give_up(struct connection *c, int err, const char *why);
 void conn_close(struct connection *c, bool reset);
 /* Asks the owner to close it; with `reset` the user is told. Any thread. */
 void conn_stop(struct connection *c, bool reset, const char *why);
-/* The session is up: opens out_q, tells the dispatchers, arms the idle timer. Owner. */
-void conn_session_ready(struct connection *c);
+/* The session is up: opens out_q, tells the dispatchers, arms the idle timer. -ENOMEM: there
+ * is no memory to tell them, and the connection was faulted. Owner. */
+int conn_session_ready(struct connection *c);
 bool conn_may_call_back(struct connection *c);
 /* Watches the socket for more: 0, or -errno (conn_fault was called). Owner. */
 int conn_watch(struct connection *c, int mask);

@@ -215,15 +215,21 @@ uint64_t dispatch_queue_push(struct dispatch_queue *q, struct message *msg,
     return depth;
 }
 
-int dispatch_queue_push_event(struct dispatch_queue *q, enum dispatch_event event,
-                              struct connection *conn)
+struct queued_event *dispatch_queue_reserve(void)
 {
-    struct queued_event *ev = calloc(1, sizeof(*ev));
+    return calloc(1, sizeof(struct queued_event));
+}
+
+void dispatch_queue_unreserve(struct queued_event *room)
+{
+    free(room);
+}
+
+void dispatch_queue_push_reserved(struct dispatch_queue *q, struct queued_event *ev,
+                                  enum dispatch_event event, struct connection *conn)
+{
     bool queued;
 
-    if (ev == NULL) {
-        return -ENOMEM;
-    }
     list_init(&ev->node);
     ev->event = event;
     ev->conn = conn;
@@ -240,6 +246,17 @@ int dispatch_queue_push_event(struct dispatch_queue *q, enum dispatch_event even
         free(ev);
         q->ops.on_drop_event(q->arg, conn);
     }
+}
+
+int dispatch_queue_push_event(struct dispatch_queue *q, enum dispatch_event event,
+                              struct connection *conn)
+{
+    struct queued_event *ev = dispatch_queue_reserve();
+
+    if (ev == NULL) {
+        return -ENOMEM;
+    }
+    dispatch_queue_push_reserved(q, ev, event, conn);
     return 0;
 }
 

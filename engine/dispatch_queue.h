@@ -53,6 +53,13 @@ uint64_t dispatch_queue_push(struct dispatch_queue *q, struct message *msg,
 /* Takes over the connection's reference: 0. -ENOMEM: the caller keeps it. Any thread. */
 int dispatch_queue_push_event(struct dispatch_queue *q, enum dispatch_event event,
                               struct connection *conn);
+/* Room for one event, taken while there is memory; NULL: there is none. */
+struct queued_event;
+struct queued_event *dispatch_queue_reserve(void);
+void dispatch_queue_unreserve(struct queued_event *room); /* NULL is fine */
+/* As dispatch_queue_push_event, in the room reserved, which it takes over: cannot fail. */
+void dispatch_queue_push_reserved(struct dispatch_queue *q, struct queued_event *room,
+                                  enum dispatch_event event, struct connection *conn);
 /* Drops what is queued for that connection (not its events, nor the message that is being
  * handled); returns how many messages. Their dispatch budget is given back even if someone
  * else keeps them. Any thread. */

@@ -446,6 +446,7 @@ bool event_center_cancel(struct event_center *c, struct external_event *ev)
         if (ev->ordinal > c->batch_ordinal) {
             atomic_fetch_sub(&c->external_n, 1);
         }
+        TRACE(c->os, EXT_CANCEL, .obj = c->trace_id, .a0 = ev->ordinal);
     }
     os_unlock(c->os, c->external_lock);
     return was_queued;

@@ -398,10 +398,7 @@ static int handle_client_ident(struct connection *c, struct wire_reader *r)
         replace_registered(c, &f.addrs);
     }
     err = send_server_ident(c);
-    if (err == 0) {
-        conn_session_ready(c);
-    }
-    return err;
+    return err == 0 ? conn_session_ready(c) : err;
 }
 
 /* There is never a session to come back to: the peer starts over on the same connection. */
@@ -437,8 +434,7 @@ static int handle_server_ident(struct connection *c, struct wire_reader *r)
     c->server_cookie = f.cookie;
     c->peer_global_seq = f.global_seq;
     publish_peer(c, &f.addrs, f.gid, f.supported);
-    conn_session_ready(c);
-    return 0;
+    return conn_session_ready(c);
 }
 
 static int handle_missing_features(struct connection *c, struct wire_reader *r)

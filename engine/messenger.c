@@ -325,24 +325,38 @@ int messenger_rebind(struct messenger *m)
 
 /* ---- the end ---- */
 
-void messenger_mark_down_all(struct messenger *m)
+/* The connection that was made next after `c` (NULL: the first), if not after the last-th.
+ * Takes the reference of c and gives one of the next. The list is in the order of ids, but
+ * c may have left it. */
+static struct connection *next_connection(struct messenger *m, struct connection *c,
+                                          uint64_t last)
 {
-    struct connection **conns;
-    uint32_t n = 0;
+    struct connection *next = NULL;
+    struct list *it;
 
     os_lock(m->os, m->lock);
-    conns = malloc((m->n_all + 1) * sizeof(struct connection *));
-    CHECK(conns != NULL);
-    list_for_each(&m->all, node)
-    {
-        conns[n++] = conn_ref(container_of(node, struct connection, node));
+    it = c != NULL && list_is_linked(&c->node) ? c->node.next : m->all.next;
+    for (; it != &m->all && next == NULL; it = it->next) {
+        next = container_of(it, struct connection, node);
+        next = c != NULL && next->id <= c->id ? NULL : next;
     }
+    next = next != NULL && next->id <= last ? conn_ref(next) : NULL;
     os_unlock(m->os, m->lock);
-    for (uint32_t i = 0; i < n; i++) {
-        messenger_mark_down(conns[i]);
-        conn_unref(conns[i]);
+    conn_unref(c);
+    return next;
+}
+
+void messenger_mark_down_all(struct messenger *m)
+{
+    struct connection *c = NULL;
+    uint64_t last;
+
+    os_lock(m->os, m->lock);
+    last = m->next_conn_id;
+    os_unlock(m->os, m->lock);
+    while ((c = next_connection(m, c, last)) != NULL) {
+        messenger_mark_down(c);
     }
-    free(conns);
 }
 
 void messenger_shutdown(struct messenger *m)

@@ -115,7 +115,10 @@ int messenger_send(struct connection *conn, struct message *msg);
 /* The same by address: S2 looks the connection up or creates it. */
 int messenger_send_to(struct messenger *m, struct message *msg, int peer_type,
                       const struct entity_addrvec *addrs);
-/* Ends the connection without a reset callback; queued messages are dropped. Idempotent. */
+/* Ends the connection without a reset callback; queued messages are dropped. Idempotent. A
+ * thread that was on its way into a callback for it may still begin that one after this has
+ * returned, but no other (as in Ceph): to wait for it here would be a deadlock for callers
+ * that hold a lock which the callback takes. */
 void messenger_mark_down(struct connection *conn);
 void messenger_mark_down_addrs(struct messenger *m, const struct entity_addrvec *addrs);
 void messenger_mark_down_all(struct messenger *m);

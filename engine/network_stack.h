@@ -78,6 +78,8 @@ struct connected_socket_ops {
     int (*local_addr)(struct connected_socket *s,
                       struct entity_addr *ret); /* type, nonce 0 */
     int (*peer_addr)(struct connected_socket *s, struct entity_addr *ret);
+    /* The stack's own records about this socket name that object of the trace. */
+    void (*trace_as)(struct connected_socket *s, uint32_t object);
     void (*close)(
         struct connected_socket *s); /* closes and frees; its file events are gone */
 };
@@ -153,6 +155,10 @@ static inline int connected_socket_peer_addr(struct connected_socket *s,
                                              struct entity_addr *ret)
 {
     return s->ops->peer_addr(s, ret);
+}
+static inline void connected_socket_trace_as(struct connected_socket *s, uint32_t object)
+{
+    s->ops->trace_as(s, object);
 }
 static inline void connected_socket_close(struct connected_socket *s)
 {

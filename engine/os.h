@@ -120,6 +120,10 @@ struct os_io_ops {
                   int64_t timeout_ns);
 
     int (*pipe)(struct os *os, int ret_fds[2]); /* [0] reads, [1] writes */
+    /* Two connected ends: what is written to one is read from the other. Each holds a few
+     * KiB, no more. For wake-ups by one descriptor that must be readable and writable
+     * independently. */
+    int (*pair)(struct os *os, int ret_fds[2]);
     /* Bytes moved, 0 = end of file, -EAGAIN = nothing now. Never blocks. */
     ssize_t (*read)(struct os *os, int fd, void *buf, size_t len);
     ssize_t (*write)(struct os *os, int fd, const void *buf, size_t len);
@@ -151,6 +155,7 @@ struct os_io_ops {
 struct os {
     const struct os_ops *ops;
     const struct os_io_ops *io;
+    struct os *inner;    /* borrowed: what this one decorates; NULL: it is no decorator */
     struct trace *trace; /* borrowed; NULL: the recorder is off */
     uint8_t node;        /* number of this node in traces, 1.. */
     char name[32];       /* of the node */
@@ -249,6 +254,10 @@ static inline int os_select(struct os *os, int nfds, fd_set *readable, fd_set *w
 static inline int os_pipe(struct os *os, int ret_fds[2])
 {
     return os->io->pipe(os, ret_fds);
+}
+static inline int os_pair(struct os *os, int ret_fds[2])
+{
+    return os->io->pair(os, ret_fds);
 }
 static inline ssize_t os_read(struct os *os, int fd, void *buf, size_t len)
 {

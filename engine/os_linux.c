@@ -378,6 +378,23 @@ static int linux_pipe(struct os *os, int ret_fds[2])
     return 0;
 }
 
+/* As small as Linux makes them: it raises the 1 to its minimum. */
+static int linux_pair(struct os *os, int ret_fds[2])
+{
+    int fds[2], small = 1;
+
+    (void)os;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
+        return -errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+    }
+    ret_fds[0] = fds[0];
+    ret_fds[1] = fds[1];
+    return 0;
+}
+
 static ssize_t linux_read(struct os *os, int fd, void *buf, size_t len)
 {
     ssize_t n;
@@ -583,6 +600,7 @@ static const struct os_io_ops linux_io = {
     .poll = linux_poll,
     .select = linux_select,
     .pipe = linux_pipe,
+    .pair = linux_pair,
     .read = linux_read,
     .write = linux_write,
     .close = linux_close,

@@ -26,6 +26,15 @@ struct processor {
 
 static void accept_some(void *arg, int fd, int mask);
 
+/* Some other time; without memory for a timer, in the next pass. */
+static void watch_later(struct processor *p)
+{
+    if (event_center_create_time_event(&p->worker->center, &p->retry, ACCEPT_PAUSE_NS) <
+        0) {
+        event_center_post(&p->worker->center, &p->resume_event);
+    }
+}
+
 static void watch_listener(struct processor *p)
 {
     const struct file_callback cb = {.fn = accept_some, .arg = p};
@@ -37,7 +46,7 @@ static void watch_listener(struct processor *p)
                                        OS_READABLE, &cb) == 0) {
         p->watching = true;
     } else {
-        event_center_create_time_event(&p->worker->center, &p->retry, ACCEPT_PAUSE_NS);
+        watch_later(p);
     }
 }
 
@@ -54,7 +63,7 @@ static void pause_accepting(struct processor *p, int err)
 {
     TRACE(p->m->os, ACCEPT_ERROR, .obj = p->trace_id, .val = err, .a0 = ACCEPT_PAUSE_NS);
     unwatch_listener(p);
-    event_center_create_time_event(&p->worker->center, &p->retry, ACCEPT_PAUSE_NS);
+    watch_later(p);
 }
 
 static void handle_retry(void *arg, uint64_t id)

@@ -18,12 +18,15 @@
  * in `lost_before` of the thread's next block. In a ring, overwritten records are lost
  * ones.
  *
+ * Without a file (only the hook), the map is memory of nobody else and holds names only.
+ *
  * An os records into one trace only: its threads keep their ring until trace_close.
  */
 #include "engine/trace_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -37,7 +40,7 @@
 #define MSGRLAB_VERSION "unknown"
 #endif
 
-#define GROW_BYTES (4ULL << 20)
+#define GROW_BYTES (1ULL << 20)
 #define STREAM_BYTES_DEFAULT (4ULL << 30)
 #define RING_BYTES_DEFAULT (64ULL << 20)
 /* In a ring, this part of the file is kept for names and for threads that start late. */
@@ -141,6 +144,10 @@ static int grow_to(struct trace *trace, uint64_t bytes)
     if (bytes <= trace->bytes_file) {
         return 0;
     }
+    if (trace->fd < 0) { /* a page comes into being when it is touched */
+        trace->bytes_file = trace->bytes_max;
+        return 0;
+    }
     rc = posix_fallocate(trace->fd, 0, (off_t)MAX(step, bytes));
     if (rc == 0) {
         trace->bytes_file = MAX(step, bytes);
@@ -184,16 +191,18 @@ static int open_file(const char *path, const char **ret_why)
 static int map_file(struct trace *trace, const struct trace_opts *opts,
                     const char **ret_why)
 {
+    int flags = MAP_NORESERVE | (trace->fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
     void *map;
     int rc;
 
-    map = mmap(NULL, trace->bytes_max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-               trace->fd, 0);
+    map = mmap(NULL, trace->bytes_max, PROT_READ | PROT_WRITE, flags, trace->fd, 0);
     if (map == MAP_FAILED) {
         *ret_why = "no address space for the trace: choose a smaller maximum";
         return -errno;
     }
     trace->map = map;
+    /* Reading ahead of where we write would fetch pages that hold nothing yet. */
+    madvise(map, trace->bytes_max, MADV_RANDOM);
     rc = grow_to(trace, TRACE_HEADER_BYTES + TRACE_BLOCK_BYTES);
     if (rc < 0) {
         *ret_why = "no room on the disk for the trace file";
@@ -219,8 +228,10 @@ int trace_open(const char *path, const struct trace_opts *opts, struct trace **r
     int rc;
 
     CHECK(opts->mode == TRACE_STREAM || opts->mode == TRACE_RING);
+    CHECK(path != NULL || opts->on_record != NULL);
     if (bytes == 0) {
-        bytes = opts->mode == TRACE_RING ? RING_BYTES_DEFAULT : STREAM_BYTES_DEFAULT;
+        bytes = opts->mode == TRACE_RING || path == NULL ? RING_BYTES_DEFAULT
+                                                         : STREAM_BYTES_DEFAULT;
     }
     if (bytes < TRACE_HEADER_BYTES + 2 * TRACE_BLOCK_BYTES) {
         *ret_why = "the maximum size of a trace is at least 136 KiB";
@@ -234,8 +245,10 @@ int trace_open(const char *path, const struct trace_opts *opts, struct trace **r
     atomic_flag_clear(&trace->busy);
     trace->bytes_max =
         bytes - (bytes - TRACE_HEADER_BYTES) % TRACE_BLOCK_BYTES; /* whole blocks */
-    trace->fd = open_file(path, ret_why);
-    rc = trace->fd < 0 ? trace->fd : map_file(trace, opts, ret_why);
+    trace->on_record = opts->on_record;
+    trace->on_record_arg = opts->arg;
+    trace->fd = path != NULL ? open_file(path, ret_why) : -1;
+    rc = path != NULL && trace->fd < 0 ? trace->fd : map_file(trace, opts, ret_why);
     if (rc < 0) {
         trace_close(trace);
         return rc;
@@ -254,7 +267,8 @@ int trace_close(struct trace *trace)
     rc = trace->error;
     if (trace->bytes_used > 0) {
         header_of(trace)->clean = 1;
-        if (ftruncate(trace->fd, (off_t)trace->bytes_used) < 0 && rc == 0) {
+        if (trace->fd >= 0 && ftruncate(trace->fd, (off_t)trace->bytes_used) < 0 &&
+            rc == 0) {
             rc = -EIO;
         }
     }
@@ -369,6 +383,20 @@ static bool next_block(struct trace *trace, struct trace_ring *ring, struct os *
     return true;
 }
 
+static void tell_thread(struct trace *trace, const struct trace_ring *ring)
+{
+    union {
+        struct trace_name name;
+        char room[sizeof(struct trace_name) + 40];
+    } entry = {.name = {.what = TRACE_NAME_THREAD, .id = ring->thread, .node = ring->node}};
+
+    if (trace->on_record != NULL) {
+        snprintf(entry.name.text, sizeof(entry.room) - sizeof(entry.name), "%s.%s",
+                 ring->node_name, ring->thread_name);
+        trace->on_record(trace->on_record_arg, NULL, &entry.name);
+    }
+}
+
 /* The calling thread's ring, made at its first record; NULL when there are too many. */
 static struct trace_ring *ring_of(struct trace *trace, struct os *os)
 {
@@ -398,17 +426,51 @@ static struct trace_ring *ring_of(struct trace *trace, struct os *os)
         return NULL;
     }
     self->ring = ring;
+    tell_thread(trace, ring);
     return ring;
 }
 
 /* ---- records ---------------------------------------------------------------------- */
 
+/* Where the next record goes: the file, or `spare` when only the hook will see it; NULL:
+ * nobody will. */
+static struct trace_record *next_place(struct trace *trace, struct trace_ring *ring,
+                                       struct os *os, struct trace_record *spare)
+{
+    if (trace->fd < 0) {
+        return spare;
+    }
+    if ((ring->block == NULL || ring->used == TRACE_BLOCK_ROOM) &&
+        !next_block(trace, ring, os)) {
+        ring->lost++;
+        lose(trace, 1);
+        return trace->on_record != NULL ? spare : NULL;
+    }
+    return (struct trace_record *)((uint8_t *)(ring->block + 1) + ring->used);
+}
+
+/* The record is complete; in a file, whoever reads may see it from now on. */
+static void publish(struct trace *trace, struct trace_ring *ring,
+                    struct trace_record *record, bool in_file)
+{
+    ring->seq++;
+    if (in_file) {
+        record->crc =
+            crc32c(header_of(trace)->salt, record, offsetof(struct trace_record, crc));
+        ring->used += sizeof(*record);
+        __atomic_store_n(&ring->block->used, ring->used, __ATOMIC_RELEASE);
+    }
+    if (trace->on_record != NULL) {
+        trace->on_record(trace->on_record_arg, record, NULL);
+    }
+}
+
 uint64_t trace_emit(struct os *os, enum trace_kind kind, const struct trace_args *args)
 {
     struct trace *trace = os->trace;
     struct trace_ring *ring;
-    struct trace_record *record;
-    uint64_t now;
+    struct trace_record *record, spare;
+    uint64_t now, id;
 
     CHECK(kind > TP_NONE && kind < TP_COUNT);
     if (trace == NULL) {
@@ -420,13 +482,10 @@ uint64_t trace_emit(struct os *os, enum trace_kind kind, const struct trace_args
         lose(trace, 1);
         return 0;
     }
-    if ((ring->block == NULL || ring->used == TRACE_BLOCK_ROOM) &&
-        !next_block(trace, ring, os)) {
-        ring->lost++;
-        lose(trace, 1);
+    record = next_place(trace, ring, os, &spare);
+    if (record == NULL) {
         return 0;
     }
-    record = (struct trace_record *)((uint8_t *)(ring->block + 1) + ring->used);
     *record = (struct trace_record){
         .ts = now,
         .flow = args->flow,
@@ -441,11 +500,9 @@ uint64_t trace_emit(struct os *os, enum trace_kind kind, const struct trace_args
         .a1 = args->a1,
         .aux = args->aux,
     };
-    record->crc =
-        crc32c(header_of(trace)->salt, record, offsetof(struct trace_record, crc));
-    ring->used += sizeof(*record);
-    __atomic_store_n(&ring->block->used, ring->used, __ATOMIC_RELEASE);
-    return (uint64_t)ring->node << 56 | (uint64_t)ring->thread << 48 | ring->seq++;
+    id = (uint64_t)ring->node << 56 | (uint64_t)ring->thread << 48 | ring->seq;
+    publish(trace, ring, record, record != &spare);
+    return id;
 }
 
 uint64_t trace_enter(struct os *os, uint64_t id)

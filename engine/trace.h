@@ -4,6 +4,9 @@
  * trace_points.h into a memory-mapped file, one chain of blocks per thread, without locks
  * on the hot path.
  *
+ * Who wants to look on while it is recorded gives a hook (trace_opts.on_record); without a
+ * path there is the hook only, and no file.
+ *
  * One struct trace may serve any number of nodes (struct os) of the process: set os->trace.
  * Off (os->trace == NULL) a trace point costs one predictable branch; compiled with
  * -DMSGRLAB_NO_TRACE it costs nothing. The recorder never fails its caller: when the file
@@ -22,14 +25,30 @@
 
 struct trace;
 
+/*
+ * What was just recorded: exactly one of `record` and `name` is not NULL. Called on the
+ * recording thread, which holds no lock of the recorder; the engine may hold its own, so
+ * the hook must make no os call that waits. Both pointers are valid during the call only.
+ *
+ * A name (trace_format.h: a string, an object, and TRACE_NAME_THREAD for each thread before
+ * its first record) is told before the first record that refers to it, as long as one
+ * thread runs at a time: in the simulated world. On Linux, threads call it side by side. A
+ * record has no crc yet when there is no file. Records that a full file lost are told, too.
+ */
+typedef void (*trace_record_fn)(void *arg, const struct trace_record *record,
+                                const struct trace_name *name);
+
 struct trace_opts {
     enum trace_mode mode;
-    uint64_t bytes_max;  /* of the file; 0 = 4 GiB for a stream, 64 MiB for a ring */
-    const char *title;   /* what is recorded; NULL = "" */
-    uint64_t created_ns; /* wall clock for the header (the caller has a clock) */
+    uint64_t bytes_max;        /* of the file; 0 = 4 GiB for a stream, 64 MiB for a ring */
+    const char *title;         /* what is recorded; NULL = "" */
+    uint64_t created_ns;       /* wall clock for the header (the caller has a clock) */
+    trace_record_fn on_record; /* NULL: nobody looks on */
+    void *arg;                 /* of on_record */
 };
 
-/* Creates or truncates the file. 0, or a negative errno with *ret_why a static string. */
+/* Creates or truncates the file; `path` NULL: no file, the hook gets everything (bytes_max
+ * then bounds the names). 0, or a negative errno with *ret_why a static string. */
 int trace_open(const char *path, const struct trace_opts *opts, struct trace **ret,
                const char **ret_why);
 /* No thread may be recording any more. Cuts the file to what was used, marks it clean.

@@ -84,13 +84,21 @@ struct trace_record {
  * each kind for itself. */
 struct trace_name {
     uint16_t bytes; /* of this entry, header and padding included */
-    uint8_t what;   /* 1 string, 2 object */
+    uint8_t what;   /* enum trace_name_what */
     uint8_t class_; /* enum trace_object_class, objects only */
     uint32_t id;
     uint32_t parent; /* object id, objects only */
     uint8_t node;
     uint8_t pad[3];
     char text[]; /* NUL-terminated, at most 200 bytes */
+};
+
+enum trace_name_what {
+    TRACE_NAME_STRING = 1,
+    TRACE_NAME_OBJECT = 2,
+    /* Never in a file, where block headers say it: `id` is the number of the thread, the
+     * text "a.msgr-worker-0". */
+    TRACE_NAME_THREAD = 3,
 };
 
 enum trace_object_class {

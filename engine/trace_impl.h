@@ -26,12 +26,14 @@ struct trace_ring {
 };
 
 struct trace {
-    int fd;
+    int fd;             /* -1: no file, only the hook */
     uint8_t *map;       /* bytes_max of address space */
     uint64_t bytes_max; /* whole blocks behind the header */
     /* Ring mode: the blocks of a thread form a circle in the order they were filled; this
      * is the number of the next, by number. NULL when streaming. Owned. */
     uint32_t *circle;
+    trace_record_fn on_record; /* NULL: nobody looks on */
+    void *on_record_arg;
     atomic_flag busy;    /* guards what follows */
     uint64_t bytes_file; /* backed by the disk */
     uint64_t bytes_used; /* handed out */

@@ -38,6 +38,13 @@ static const struct trace_name *append_name(struct trace *trace,
     return entry;
 }
 
+static void tell_name(struct trace *trace, const struct trace_name *entry)
+{
+    if (trace->on_record != NULL && entry != NULL) {
+        trace->on_record(trace->on_record_arg, NULL, entry);
+    }
+}
+
 /* The slot of the text, or the empty one where it belongs. */
 static const struct trace_name **find_slot(const struct trace_name **table, uint32_t size,
                                            const char *text)
@@ -77,7 +84,8 @@ static bool make_room(struct trace *trace)
 uint32_t trace_string(struct os *os, const char *text)
 {
     struct trace *trace = os->trace;
-    struct trace_name head = {.what = 1, .node = os->node};
+    struct trace_name head = {.what = TRACE_NAME_STRING, .node = os->node};
+    const struct trace_name *fresh = NULL;
     char clean[NAME_TEXT_MAX + 1];
     uint32_t id = 0;
     size_t len;
@@ -92,12 +100,13 @@ uint32_t trace_string(struct os *os, const char *text)
 
         if (*slot == NULL) {
             head.id = trace->strings + 1;
-            *slot = append_name(trace, &head, clean, len);
+            fresh = *slot = append_name(trace, &head, clean, len);
             trace->strings += *slot != NULL;
         }
         id = *slot != NULL ? (*slot)->id : 0;
     }
     trace_drop_flag(trace);
+    tell_name(trace, fresh);
     return id;
 }
 
@@ -105,10 +114,12 @@ uint32_t trace_object(struct os *os, enum trace_object_class class_, uint32_t pa
                       const char *name)
 {
     struct trace *trace = os->trace;
-    struct trace_name head = {
-        .what = 2, .class_ = (uint8_t)class_, .parent = parent, .node = os->node};
+    struct trace_name head = {.what = TRACE_NAME_OBJECT,
+                              .class_ = (uint8_t)class_,
+                              .parent = parent,
+                              .node = os->node};
+    const struct trace_name *fresh;
     char clean[NAME_TEXT_MAX + 1];
-    uint32_t id;
     size_t len;
 
     if (trace == NULL) {
@@ -117,8 +128,9 @@ uint32_t trace_object(struct os *os, enum trace_object_class class_, uint32_t pa
     len = trace_copy_text(clean, name, NAME_TEXT_MAX);
     trace_take_flag(trace, os);
     head.id = trace->objects + 1;
-    id = append_name(trace, &head, clean, len) != NULL ? head.id : 0;
-    trace->objects += id != 0;
+    fresh = append_name(trace, &head, clean, len);
+    trace->objects += fresh != NULL;
     trace_drop_flag(trace);
-    return id;
+    tell_name(trace, fresh);
+    return fresh != NULL ? head.id : 0;
 }

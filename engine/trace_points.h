@@ -30,6 +30,8 @@ enum trace_layer {
     LAYER_CONNECTION, /* AsyncConnection and its protocol */
     LAYER_CENTER,     /* EventCenter */
     LAYER_STACK,      /* NetworkStack */
+    LAYER_RDMA,       /* RDMAStack: chunks, dispatcher, side channel */
+    LAYER_VERBS,      /* the verbs it calls */
     LAYER_COUNT,
 };
 
@@ -91,7 +93,7 @@ X(FRAME_OUT,         "frame_out",      CONNECTION, "",   IO,    "{obj:obj} {a0:t
 X(FRAME_IN,          "frame_in",       CONNECTION, "",   FILE,  "{obj:obj} {a0:tag} bytes={val:u} at={a1:u}")                    \
 X(CONN_FAULT,        "conn_fault",     CONNECTION, "",   ERROR, "{obj:obj} {val:err}: {a0:str}")                                 \
 X(CONN_BACKOFF,      "conn_backoff",   CONNECTION, "",   TIMER, "{obj:obj} retry in {a0:ns}")                                    \
-X(CONN_STOP,         "conn_stop",      CONNECTION, "",   STATE, "{obj:obj} dropped={val:u}")                                     \
+X(CONN_STOP,         "conn_stop",      CONNECTION, "",   STATE, "{obj:obj} dropped={val:u} unsent={a0:u} unacked={a1:u}")                                     \
 X(CONN_FREE,         "conn_free",      CONNECTION, "",   STATE, "{obj:obj}")                                                     \
 X(OUT_QUEUE_FULL,    "out_queue_full", CONNECTION, "",   ERROR, "{obj:obj} depth={a0:u} bytes={a1:u}")                           \
 X(THROTTLE_GET,      "throttle_get",   CONNECTION, "",   EXT,   "{obj:obj} n={val:u} held={a0:u} of={a1:u}")                     \
@@ -103,7 +105,35 @@ X(CONNECT,           "connect",        STACK,      "",   STATE, "{obj:obj} fd={a
 X(ACCEPT,            "accept",         STACK,      "",   STATE, "{obj:obj} fd={val:d} from port {a0:u}")                         \
 X(ACCEPT_ERROR,      "accept_error",   STACK,      "",   ERROR, "{obj:obj} {val:err}, pause {a0:ns}")                            \
 X(SOCKET_CLOSE,      "socket_close",   STACK,      "",   STATE, "{obj:obj} fd={val:d} sent={a0:u} received={a1:u}")              \
-X(MESSAGE_DROPPED,   "message_dropped", CONNECTION, "",  ERROR, "{obj:obj} seq={a0:u} ({val:str})")
+X(MESSAGE_DROPPED,   "message_dropped", CONNECTION, "",  ERROR, "{obj:obj} seq={a0:u} ({val:str})")                              \
+/* ---- added later: what the checkers of the simulated world need ---- */                                                       \
+X(EXT_CANCEL,        "external_cancel", CENTER,     "",  EXT,   "{obj:obj} n={a0:u}")                                            \
+X(CONN_DOWN,         "mark_down",      CONNECTION, "",   APP,   "{obj:obj}")                                                     \
+X(ACK_IN,            "ack_in",         CONNECTION, "",   FILE,  "{obj:obj} seq={a0:u} of={a1:u}")                                \
+/* ---- the RDMA stack and its verbs ---- */                                                                                     \
+X(S6_CHUNK_WRITE,     "chunk_write",   RDMA,       "S6", IO,    "{obj:obj} bytes={val:u} at={a0:u} chunk={a1:u}")                \
+X(S7_POST_SEND,       "post_send",     VERBS,      "S7", IO,    "{obj:obj} bytes={val:u} at={a0:u} wrs={a1:u} qp={aux:u}")       \
+X(R1_POLL_CQ,         "poll_cq",       VERBS,      "R1", FILE,  "{obj:obj} bytes={val:u} at={a0:u} chunk={a1:u} qp={aux:u}")     \
+X(R2_NOTIFY,          "notify",        RDMA,       "R2", FILE,  "{obj:obj} bytes={val:u} at={a0:u} fd={aux:u} wakes={a1:flag}")  \
+X(R6_CHUNK_READ,      "chunk_read",    RDMA,       "R6", FILE,  "{obj:obj} bytes={val:u} at={a0:u} chunk={a1:u} left={aux:u}")   \
+X(WR_SEND,            "wr_send",       VERBS,      "",   IO,    "{obj:obj} bytes={val:u} wr={a0:x} at={a1:u} qp={aux:u}")        \
+X(WR_RECV,            "wr_recv",       VERBS,      "",   FILE,  "posted={val:u} now={a0:u} of={a1:u} qp={aux:u}")                \
+X(CQE_SEND,           "cqe_send",      VERBS,      "",   IO,    "{obj:obj} wr={a0:x} {a1:str} qp={aux:u}")                       \
+X(CQE_ERROR,          "cqe_error",     VERBS,      "",   ERROR, "{obj:obj} wr={a0:x} {a1:str} qp={aux:u}")                       \
+X(CQ_ARM,             "cq_arm",        VERBS,      "",   EXT,   "tx={a0:flag} rx={a1:flag}")                                     \
+X(CQ_EVENT,           "cq_event",      VERBS,      "",   EXT,   "tx={a0:u} rx={a1:u}")                                           \
+X(ASYNC_EVENT,        "async_event",   VERBS,      "",   ERROR, "{obj:obj} {a0:str} qp={aux:u}")                                 \
+X(POLL_SLEEP,         "poller_sleep",  RDMA,       "",   EXT,   "after {a0:u} polls, spun {a1:ns}")                              \
+X(POLL_WOKE,          "poller_woke",   RDMA,       "",   EXT,   "slept {a1:ns}")                                                 \
+X(CHUNK_GET,          "chunk_get",     RDMA,       "",   IO,    "n={val:u} {a1:str} free={a0:u}")                                \
+X(CHUNK_PUT,          "chunk_put",     RDMA,       "",   IO,    "n={val:u} {a1:str} free={a0:u}")                                \
+X(SEND_BLOCKED,       "send_blocked",  RDMA,       "",   ERROR, "{obj:obj} at={a0:u} in_flight={val:u} ({a1:str})")              \
+X(SEND_UNBLOCKED,     "send_unblocked", RDMA,       "",   IO,    "{obj:obj} in_flight={val:u}")                                  \
+X(QP_STATE,           "qp_state",      VERBS,      "",   STATE, "{obj:obj} qp={aux:u} {a0:str}->{a1:str} {val:err}")             \
+X(SIDE_CHANNEL,       "side_channel",  RDMA,       "",   STATE, "{obj:obj} {a0:str} qpn={val:u} psn={a1:u} peer_qpn={aux:u}")    \
+X(RDMA_FIN,           "fin",           RDMA,       "",   STATE, "{obj:obj} {a0:str} at={a1:u}")                                  \
+X(RDMA_BEACON,        "beacon",        RDMA,       "",   STATE, "{obj:obj} {a0:str} qp={aux:u}")                                 \
+X(RDMA_FAULT,         "rdma_fault",    RDMA,       "",   ERROR, "{obj:obj} {val:err}: {a0:str}")
 // clang-format on
 
 enum trace_kind {

@@ -14,7 +14,8 @@ struct worker_pool {
     struct worker *workers; /* owned array */
     struct os_mutex *lock;  /* owned: ready, and choosing a worker */
     struct os_cond *cond;   /* owned */
-    uint32_t ready;         /* workers that own their center; under lock */
+    uint32_t ready;         /* workers that own their center, or failed to; under lock */
+    int start_error;        /* of the last that failed; under lock */
     bool running;
 };
 
@@ -63,17 +64,21 @@ static void run_worker(void *arg)
     struct worker_start *start = arg;
     struct worker_pool *pool = start->pool;
     struct worker *w = start->worker;
+    int err = event_center_set_owner(&w->center);
 
-    CHECK(event_center_set_owner(&w->center) == 0);
+    free(start);
     os_lock(pool->os, pool->lock);
     pool->ready++;
+    pool->start_error = err < 0 ? err : pool->start_error;
     os_cond_signal(pool->os, pool->cond);
     os_unlock(pool->os, pool->lock);
+    if (err < 0) {
+        return; /* worker_pool_start stops the others */
+    }
     while (!atomic_load(&w->done)) {
         event_center_process(&w->center, -1);
     }
     event_center_delete_file_event(&w->center, w->center.notify_read_fd, OS_READABLE);
-    free(start);
 }
 
 int worker_pool_start(struct worker_pool *pool)
@@ -83,11 +88,15 @@ int worker_pool_start(struct worker_pool *pool)
 
     CHECK(!pool->running);
     pool->running = true;
+    pool->ready = 0; /* an earlier start may have failed */
+    pool->start_error = 0;
     for (; started < pool->n; started++) {
         struct worker *w = &pool->workers[started];
         struct worker_start *start = malloc(sizeof(*start));
         char name[16];
 
+        atomic_store(&w->done, false);
+        atomic_store(&w->center.owner, NULL);
         if (start == NULL) {
             err = -ENOMEM;
             break;
@@ -104,6 +113,7 @@ int worker_pool_start(struct worker_pool *pool)
     while (pool->ready < started) {
         os_cond_wait(pool->os, pool->cond, pool->lock, -1);
     }
+    err = err < 0 ? err : pool->start_error;
     os_unlock(pool->os, pool->lock);
     if (err < 0) {
         worker_pool_stop(pool);
