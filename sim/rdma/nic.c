@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nic.c: the device itself: contexts, queries, the tables of verbs, and what it may suffer.
+ *
+ * Every node that has a device has one, with one port. Its GIDs are those of its addresses:
+ * [0] fe80::number, [1] ::ffff:10.0.0.number, both RoCE v2.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "sim/rdma/nic.h"
+
+#define PORT_MTU IBV_MTU_4096
+#define MAX_MESSAGE (1u << 30)
+
+int nic_control(struct nic *nic)
+{
+    sched_point(nic_sched(nic), SIM_CALL_verbs);
+    return nic->failed ? -EIO : 0;
+}
+
+static uint64_t guid_of(const struct nic *nic)
+{
+    return htobe64(0x0202000000000000ULL | nic->node->base.node);
+}
+
+static int list_devices(struct verbs *v, struct verbs_device *ret, int n)
+{
+    struct nic *nic = to_nic(v);
+
+    nic_control(nic);
+    if (nic->failed) {
+        return 0;
+    }
+    if (n > 0) {
+        snprintf(ret->name, sizeof(ret->name), "%s", nic->is->device);
+        ret->guid = guid_of(nic);
+    }
+    return 1;
+}
+
+static int open_device(struct verbs *v, const char *name, struct ibv_context **ret)
+{
+    struct nic *nic = to_nic(v);
+    struct nic_context *ctx;
+    int err = nic_control(nic);
+
+    if (err < 0 || strcmp(name, nic->is->device) != 0) {
+        return -ENODEV;
+    }
+    ctx = calloc(1, sizeof(*ctx));
+    if (ctx == NULL) {
+        return -ENOMEM;
+    }
+    err = nic_events_init(&ctx->async, nic->node);
+    if (err < 0) {
+        free(ctx);
+        return err;
+    }
+    snprintf(ctx->device.name, sizeof(ctx->device.name), "%s", nic->is->device);
+    ctx->device.node_type = IBV_NODE_CA;
+    ctx->device.transport_type = IBV_TRANSPORT_IB;
+    ctx->nic = nic;
+    ctx->ibv.device = &ctx->device;
+    ctx->ibv.cmd_fd = -1;
+    ctx->ibv.async_fd = ctx->async.file.fd;
+    ctx->ibv.num_comp_vectors = 1;
+    ctx->ibv.ops.poll_cq = nic_poll_cq;
+    ctx->ibv.ops.req_notify_cq = nic_req_notify_cq;
+    ctx->ibv.ops.post_send = nic_post_send;
+    ctx->ibv.ops.post_recv = nic_post_recv;
+    ctx->ibv.ops.post_srq_recv = nic_post_srq_recv;
+    list_init(&ctx->of_nic);
+    list_push_back(&nic->contexts, &ctx->of_nic);
+    nic->objects.contexts++;
+    *ret = &ctx->ibv;
+    return 0;
+}
+
+static int close_device(struct verbs *v, struct ibv_context *ibv)
+{
+    struct nic_context *ctx = to_context(ibv);
+    struct list *node;
+
+    nic_control(ctx->nic);
+    if (ctx->users > 0) {
+        return -EBUSY;
+    }
+    while ((node = list_pop_front(&ctx->async.queue)) != NULL) {
+        free(container_of(node, struct nic_async, node));
+    }
+    nic_events_fini(&ctx->async);
+    list_unlink(&ctx->of_nic);
+    ctx->nic->objects.contexts--;
+    free(ctx);
+    return 0;
+}
+
+static int query_device(struct verbs *v, struct ibv_context *ctx,
+                        struct ibv_device_attr *ret)
+{
+    struct nic *nic = to_nic(v);
+    int err = nic_control(nic);
+
+    if (err < 0) {
+        return err;
+    }
+    *ret = (struct ibv_device_attr){
+        .node_guid = guid_of(nic),
+        .sys_image_guid = guid_of(nic),
+        .max_mr_size = UINT64_MAX,
+        .page_size_cap = 0xfffff000,
+        .max_qp = 1 << 20,
+        .max_qp_wr = nic->is->max_qp_wr,
+        .max_sge = nic->is->max_sge,
+        .max_cq = 1 << 20,
+        .max_cqe = nic->is->max_cqe,
+        .max_mr = 1 << 20,
+        .max_pd = 1 << 15,
+        .max_qp_rd_atom = 16,
+        .max_qp_init_rd_atom = 16,
+        .max_srq = 1 << 16,
+        .max_srq_wr = nic->is->max_srq_wr,
+        .max_srq_sge = nic->is->max_sge - 1,
+        .max_pkeys = 1,
+        .phys_port_cnt = 1,
+    };
+    snprintf(ret->fw_ver, sizeof(ret->fw_ver), "msgrlab %s", nic->is->name);
+    return 0;
+}
+
+static int query_port(struct verbs *v, struct ibv_context *ctx, uint8_t port,
+                      struct ibv_port_attr *ret)
+{
+    struct nic *nic = to_nic(v);
+    int err = nic_control(nic);
+
+    if (err < 0) {
+        return err;
+    }
+    if (port != 1) {
+        return -EINVAL;
+    }
+    *ret = (struct ibv_port_attr){
+        .state = nic->port_up ? IBV_PORT_ACTIVE : IBV_PORT_DOWN,
+        .max_mtu = IBV_MTU_4096,
+        .active_mtu = PORT_MTU,
+        .gid_tbl_len = NIC_GIDS,
+        .max_msg_sz = MAX_MESSAGE,
+        .pkey_tbl_len = 1,
+        .phys_state = nic->port_up ? 5 : 2,
+        .link_layer = IBV_LINK_LAYER_ETHERNET,
+    };
+    return 0;
+}
+
+static int query_gid(struct verbs *v, struct ibv_context *ctx, uint8_t port, uint32_t index,
+                     struct ibv_gid_entry *ret)
+{
+    struct nic *nic = to_nic(v);
+    int err = nic_control(nic);
+
+    if (err < 0) {
+        return err;
+    }
+    if (port != 1 || index >= NIC_GIDS) {
+        return -EINVAL;
+    }
+    if (!nic->gid_there[index]) {
+        return -ENODATA;
+    }
+    *ret = (struct ibv_gid_entry){.gid = nic->gids[index],
+                                  .gid_index = index,
+                                  .port_num = 1,
+                                  .gid_type = IBV_GID_TYPE_ROCE_V2};
+    return 0;
+}
+
+static void nic_free(struct verbs *v)
+{
+    struct nic *nic = to_nic(v);
+
+    CHECK(list_is_empty(&nic->contexts));
+    list_unlink(&nic->of_fabric);
+    free(nic);
+}
+
+static const struct verbs_ops nic_ops = {
+    .name = "sim",
+    .free = nic_free,
+    .list_devices = list_devices,
+    .open_device = open_device,
+    .close_device = close_device,
+    .query_device = query_device,
+    .query_port = query_port,
+    .query_gid = query_gid,
+    .alloc_pd = nic_alloc_pd,
+    .dealloc_pd = nic_dealloc_pd,
+    .reg_mr = nic_reg_mr,
+    .dereg_mr = nic_dereg_mr,
+    .create_cq = nic_create_cq,
+    .destroy_cq = nic_destroy_cq,
+    .create_srq = nic_create_srq,
+    .modify_srq = nic_modify_srq,
+    .query_srq = nic_query_srq,
+    .destroy_srq = nic_destroy_srq,
+    .create_qp = nic_create_qp,
+    .modify_qp = nic_modify_qp,
+    .query_qp = nic_query_qp,
+    .destroy_qp = nic_destroy_qp,
+};
+
+static void init_gids(struct nic *nic)
+{
+    uint8_t number = nic->node->base.node;
+
+    nic->gids[0].raw[0] = 0xfe;
+    nic->gids[0].raw[1] = 0x80;
+    nic->gids[0].raw[15] = number;
+    nic->gids[1].raw[10] = nic->gids[1].raw[11] = 0xff;
+    nic->gids[1].raw[12] = 10;
+    nic->gids[1].raw[15] = number;
+    nic->gid_there[0] = nic->gid_there[1] = true;
+}
+
+int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verbs **ret)
+{
+    struct sim_node *node = to_node(os);
+    struct rdma_fabric *fabric = nic_fabric(node);
+    struct nic *nic = calloc(1, sizeof(*nic));
+    char name[SIM_ACTOR_NAME];
+
+    if (nic == NULL || fabric == NULL) {
+        free(nic);
+        return -ENOMEM;
+    }
+    nic->base = (struct verbs){.ops = &nic_ops, .events = &nic_event_ops, .os = os};
+    nic->node = node;
+    nic->fabric = fabric;
+    nic->is = is;
+    nic->port_up = true;
+    list_init(&nic->contexts);
+    list_init(&nic->mrs);
+    for (int i = 0; i < NIC_QP_BUCKETS; i++) {
+        list_init(&nic->qps[i]);
+    }
+    snprintf(name, sizeof(name), "%s/%s", os->name, is->device);
+    sim_actor_init(nic_decisions(nic), &nic->actor, name);
+    nic->next_qpn = is->first_qpn != 0
+                        ? is->first_qpn
+                        : 2 + (uint32_t)(sim_mix(nic_decisions(nic)->seed, nic->actor.key) &
+                                         0x7fffff);
+    init_gids(nic);
+    list_init(&nic->of_fabric);
+    list_push_back(&fabric->nics, &nic->of_fabric);
+    *ret = &nic->base;
+    return 0;
+}
+
+/* ---- what it may suffer ---- */
+
+void rdma_port_set(struct verbs *v, bool up)
+{
+    struct nic *nic = to_nic(v);
+
+    if (nic->port_up != up) {
+        nic->port_up = up;
+        nic_async_port(nic, up ? IBV_EVENT_PORT_ACTIVE : IBV_EVENT_PORT_ERR);
+    }
+}
+
+void rdma_gid_set(struct verbs *v, uint32_t index, bool there)
+{
+    struct nic *nic = to_nic(v);
+
+    CHECK(index < NIC_GIDS);
+    if (nic->gid_there[index] != there) {
+        nic->gid_there[index] = there;
+        nic_async_port(nic, IBV_EVENT_GID_CHANGE);
+    }
+}
+
+void rdma_device_fail(struct verbs *v)
+{
+    struct nic *nic = to_nic(v);
+
+    if (!nic->failed) {
+        nic->failed = true;
+        nic_async_port(nic, IBV_EVENT_DEVICE_FATAL);
+    }
+}
+
+int rdma_qp_fail(struct verbs *v, uint32_t qp_num)
+{
+    struct nic_qp *qp = nic_find_qp(to_nic(v), qp_num);
+
+    if (qp == NULL) {
+        return -ENOENT;
+    }
+    nic_async_qp(qp, IBV_EVENT_QP_FATAL);
+    nic_qp_to_err(qp);
+    return 0;
+}
+
+void rdma_objects(struct verbs *v, struct rdma_objects *ret)
+{
+    *ret = to_nic(v)->objects;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * requester.c: the sending half of a queue pair.
+ *
+ *        released          una                 next            posted
+ *           |  over, slot    |  on the way,      |  wait to be   |
+ *           |  not yet free  |  not acknowledged |  sent         |
+ *
+ * Go-back-N: whatever is missing is sent again from `una_psn` or from where the responder
+ * says, in order. A message goes as one struct nic_packet for all its packets, unless it
+ * begins in the middle.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "sim/rdma/nic.h"
+
+#define DOORBELL_NS 300 /* from the doorbell to the first byte on the wire */
+#define SEND_BURST 64   /* messages handed to the wire at one instant */
+
+static void ring_doorbell(void *arg);
+static void lose_patience(void *arg);
+
+void nic_requester_init(struct nic_qp *qp)
+{
+    sim_timer_init(&qp->doorbell, ring_doorbell, qp);
+    sim_timer_init(&qp->ack_timer, lose_patience, qp);
+}
+
+void nic_requester_stop(struct nic_qp *qp)
+{
+    sim_timer_cancel(&nic_sched(qp->nic)->timers, &qp->doorbell);
+    sim_timer_cancel(&nic_sched(qp->nic)->timers, &qp->ack_timer);
+    qp->in_rnr = false;
+}
+
+void nic_requester_start(struct nic_qp *qp)
+{
+    qp->una_psn = qp->next_psn = qp->attr.sq_psn & PSN_MASK;
+    qp->retries = qp->rnr_retries = 0;
+    qp->in_rnr = false;
+    nic_requester_kick(qp);
+}
+
+void nic_requester_kick(struct nic_qp *qp)
+{
+    struct scheduler *s = nic_sched(qp->nic);
+
+    if (qp->next != qp->sq.posted && !sim_timer_is_armed(&qp->doorbell)) {
+        sim_timer_arm(&s->timers, &qp->doorbell, s->now + DOORBELL_NS);
+    }
+}
+
+/* ---- completions ---- */
+
+struct ibv_wc nic_error_wc(const struct nic_qp *qp, uint64_t wr_id,
+                           enum ibv_wc_status status)
+{
+    struct ibv_wc wc = {0};
+
+    if (qp->nic->is->poisons_error_cqes) {
+        memset(&wc, 0xa5, sizeof(wc));
+        wc.vendor_err = 0;
+    }
+    wc.wr_id = wr_id;
+    wc.status = status;
+    wc.qp_num = qp->ibv.qp_num;
+    return wc;
+}
+
+/* The oldest request is over. */
+static void complete(struct nic_qp *qp, enum ibv_wc_status status)
+{
+    uint32_t index = qp->una++;
+    struct nic_wqe *wqe = nic_wq_at(&qp->sq, index);
+    bool is_error = status != IBV_WC_SUCCESS;
+
+    if (!qp->nic->is->slots_by_poll) {
+        qp->sq.released = qp->una;
+    }
+    free(wqe->copy);
+    wqe->copy = NULL;
+    if (is_error) {
+        struct ibv_wc wc = nic_error_wc(qp, wqe->wr_id, status);
+
+        nic_complete(qp, qp->send_cq, &wc, true, index + 1,
+                     qp->nic->is->errors_solicited);
+    } else if (qp->init.sq_sig_all != 0 || (wqe->flags & IBV_SEND_SIGNALED) != 0) {
+        struct ibv_wc wc = {.wr_id = wqe->wr_id,
+                            .opcode = IBV_WC_SEND,
+                            .byte_len = wqe->len,
+                            .qp_num = qp->ibv.qp_num};
+
+        nic_complete(qp, qp->send_cq, &wc, true, index + 1, false);
+    }
+}
+
+void nic_requester_flush(struct nic_qp *qp)
+{
+    while (qp->una != qp->sq.posted) {
+        complete(qp, IBV_WC_WR_FLUSH_ERR);
+    }
+    qp->next = qp->una;
+}
+
+/* The oldest request fails, and with it the queue pair. */
+static void fail(struct nic_qp *qp, enum ibv_wc_status status)
+{
+    complete(qp, status);
+    nic_qp_to_err(qp);
+}
+
+/* ---- sending ---- */
+
+/* The bytes [offset, offset + p->len) of the request. 0, or as nic_check_sge. */
+static int gather(struct nic_qp *qp, uint32_t index, uint32_t offset, struct nic_packet *p)
+{
+    const struct nic_wqe *wqe = nic_wq_at(&qp->sq, index);
+    const struct ibv_sge *sge = nic_wq_sges(&qp->sq, index);
+    uint32_t done = 0, skip = offset;
+
+    if (wqe->copy != NULL) {
+        memcpy(p->data, wqe->copy + offset, p->len);
+        return 0;
+    }
+    for (int i = 0; i < wqe->n_sge; i++) {
+        uint32_t from = MIN(skip, sge[i].length), n;
+        int err = nic_check_sge(qp->nic, qp->pd, &sge[i], false);
+
+        if (err < 0) {
+            return err;
+        }
+        n = MIN(sge[i].length - from, p->len - done);
+        memcpy(p->data + done, (const uint8_t *)(uintptr_t)sge[i].addr + from, n);
+        done += n;
+        skip -= from;
+    }
+    return 0;
+}
+
+static void start_ack_timer(struct nic_qp *qp)
+{
+    struct scheduler *s = nic_sched(qp->nic);
+
+    if (qp->attr.timeout != 0) { /* 0: for ever */
+        sim_timer_arm(&s->timers, &qp->ack_timer,
+                      s->now + (4096ULL << (qp->attr.timeout & 31)));
+    }
+}
+
+static void arm_ack_timer(struct nic_qp *qp)
+{
+    sim_timer_cancel(&nic_sched(qp->nic)->timers, &qp->ack_timer);
+    if (qp->una != qp->next) {
+        start_ack_timer(qp);
+    }
+}
+
+/* Sends request `next` from `next_psn` on. False: it failed, and the queue pair with it. */
+static bool send_next(struct nic_qp *qp)
+{
+    struct nic_wqe *wqe = nic_wq_at(&qp->sq, qp->next);
+    uint32_t mtu = nic_mtu(qp), skipped, offset;
+    struct nic_packet *p;
+    int err;
+
+    if (wqe->n_psn == 0) {
+        wqe->psn = qp->next_psn;
+        wqe->n_psn = MAX(1u, (wqe->len + mtu - 1) / mtu);
+    }
+    skipped = (qp->next_psn - wqe->psn) & PSN_MASK;
+    offset = skipped * mtu;
+    p = nic_packet_new(qp->nic, wqe->len - offset);
+    CHECK(p != NULL);
+    err = gather(qp, qp->next, offset, p);
+    if (err < 0 || (!nic_has_route(qp) && qp->nic->is->port_err_at_send)) {
+        free(p);
+        if (qp->next == qp->una) { /* else when those before it are over */
+            fail(qp, err == 0        ? IBV_WC_LOC_QP_OP_ERR
+                     : err == -ENOENT ? (enum ibv_wc_status)qp->nic->is->bad_lkey
+                                      : IBV_WC_LOC_PROT_ERR);
+        }
+        return false;
+    }
+    p->kind = PACKET_SEND;
+    p->opcode = wqe->opcode;
+    p->imm = wqe->imm;
+    p->solicited = (wqe->flags & IBV_SEND_SOLICITED) != 0;
+    p->psn = qp->next_psn;
+    p->n_psn = wqe->n_psn - skipped;
+    p->first = skipped == 0;
+    p->last = true;
+    qp->next_psn = (wqe->psn + wqe->n_psn) & PSN_MASK;
+    qp->next++;
+    nic_send_packet(qp, p);
+    return true;
+}
+
+static void ring_doorbell(void *arg)
+{
+    struct nic_qp *qp = arg;
+    int burst = 0;
+
+    qp->in_rnr = false;
+    while (qp->state == IBV_QPS_RTS && qp->next != qp->sq.posted && burst++ < SEND_BURST) {
+        if (!send_next(qp)) {
+            break;
+        }
+    }
+    if (qp->state != IBV_QPS_RTS) {
+        return;
+    }
+    if (burst > SEND_BURST) {
+        nic_requester_kick(qp);
+    }
+    if (!sim_timer_is_armed(&qp->ack_timer)) {
+        arm_ack_timer(qp);
+    }
+}
+
+/* ---- answers ---- */
+
+/* Everything up to, and not including, that PSN arrived. */
+static void acknowledge(struct nic_qp *qp, uint32_t psn)
+{
+    if (((psn - qp->una_psn) & PSN_MASK) == 0 ||
+        ((psn - qp->una_psn) & PSN_MASK) > PSN_MASK / 2) {
+        return; /* nothing new */
+    }
+    qp->una_psn = psn;
+    qp->retries = qp->rnr_retries = 0;
+    while (qp->una != qp->next) {
+        const struct nic_wqe *wqe = nic_wq_at(&qp->sq, qp->una);
+        uint32_t end = (wqe->psn + wqe->n_psn) & PSN_MASK;
+
+        if (((psn - end) & PSN_MASK) > PSN_MASK / 2) {
+            break;
+        }
+        complete(qp, IBV_WC_SUCCESS);
+    }
+    arm_ack_timer(qp);
+    if (qp->next != qp->sq.posted) {
+        nic_requester_kick(qp); /* one that could not be sent may be the oldest now */
+    }
+}
+
+static void go_back(struct nic_qp *qp)
+{
+    qp->next = qp->una;
+    qp->next_psn = qp->una_psn;
+}
+
+/* True: it was tried too often, and failed. */
+static bool used_up(struct nic_qp *qp)
+{
+    if (qp->attr.retry_cnt == 7 && qp->nic->is->retry_7_is_ever) {
+        return false;
+    }
+    if (qp->retries++ < qp->attr.retry_cnt) {
+        return false;
+    }
+    fail(qp, IBV_WC_RETRY_EXC_ERR);
+    return true;
+}
+
+static void lose_patience(void *arg)
+{
+    struct nic_qp *qp = arg;
+
+    if (qp->state != IBV_QPS_RTS || qp->una == qp->next || used_up(qp)) {
+        return;
+    }
+    if (qp->in_rnr) {
+        start_ack_timer(qp);
+    } else {
+        go_back(qp);
+        nic_requester_kick(qp);
+    }
+}
+
+/* IB's table of min_rnr_timer, in units of 10 us; 0 stands for 655.36 ms. */
+static uint64_t rnr_ns(int code)
+{
+    static const uint32_t table[32] = {
+        65536, 1,   2,   3,   4,   6,   8,   12,   16,   24,   32,   48,    64,    96,    128,
+        192,   256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384,
+        24576, 32768, 49152};
+
+    return (uint64_t)table[code & 31] * 10 * NSEC_PER_USEC;
+}
+
+static void wait_until_ready(struct nic_qp *qp, int code)
+{
+    struct scheduler *s = nic_sched(qp->nic);
+
+    if (qp->attr.rnr_retry != 7 && qp->rnr_retries++ >= qp->attr.rnr_retry) {
+        fail(qp, IBV_WC_RNR_RETRY_EXC_ERR);
+        return;
+    }
+    go_back(qp);
+    qp->in_rnr = true;
+    sim_timer_arm(&s->timers, &qp->doorbell, s->now + rnr_ns(code));
+    if (!qp->nic->is->timer_in_rnr) {
+        sim_timer_cancel(&s->timers, &qp->ack_timer);
+    }
+}
+
+void nic_requester_answer(struct nic_qp *qp, const struct nic_packet *p)
+{
+    if (qp->state != IBV_QPS_RTS) {
+        return;
+    }
+    if (p->kind == PACKET_ACK) {
+        acknowledge(qp, (p->psn + 1) & PSN_MASK);
+        return;
+    }
+    acknowledge(qp, p->psn);
+    if (qp->state != IBV_QPS_RTS || qp->una == qp->sq.posted || p->psn != qp->una_psn) {
+        return; /* an answer from before */
+    }
+    if (p->kind == PACKET_NAK_RNR) {
+        wait_until_ready(qp, (int)p->status);
+    } else if (p->kind == PACKET_NAK_ERROR) {
+        fail(qp, p->status);
+    } else if (!used_up(qp)) {
+        go_back(qp);
+        nic_requester_kick(qp);
+    }
+}

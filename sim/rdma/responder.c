@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * responder.c: the receiving half of a queue pair: PSNs in order, receive requests, bytes
+ * into buffers, acknowledgements.
+ *
+ * The struct nic_packet stands for packets psn .. psn + n_psn - 1 of one message. Those that
+ * came before are skipped and acknowledged again; a gap is told once.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "sim/rdma/nic.h"
+
+static void answer(struct nic_qp *qp, enum nic_packet_kind kind, uint32_t psn, int status)
+{
+    struct nic_packet *p = nic_packet_new(qp->nic, 0);
+
+    if (p != NULL) {
+        p->kind = kind;
+        p->psn = psn & PSN_MASK;
+        p->status = (enum ibv_wc_status)status;
+        nic_send_packet(qp, p);
+    }
+}
+
+/* The receive request ends with an error, and with it the queue pair; the sender is told. */
+static void fail(struct nic_qp *qp, int status, int remote_status)
+{
+    struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, (enum ibv_wc_status)status);
+
+    answer(qp, PACKET_NAK_ERROR, qp->epsn, remote_status);
+    qp->receiving = false;
+    nic_complete(qp, qp->recv_cq, &wc, false, 0, qp->nic->is->errors_solicited);
+    nic_qp_to_err(qp);
+}
+
+/* Bytes of the message into the buffers, from rx_at on. 0, or as nic_check_sge. */
+static int scatter(struct nic_qp *qp, const uint8_t *data, uint32_t len)
+{
+    uint32_t skip = qp->rx_at;
+
+    for (int i = 0; i < qp->rx.n_sge && (len > 0 || qp->nic->is->recv_checks_all); i++) {
+        struct ibv_sge sge = qp->rx_sges[i];
+        uint32_t from = MIN(skip, sge.length), n = MIN(sge.length - from, len);
+        int err;
+
+        skip -= from;
+        if (!qp->nic->is->recv_checks_all) {
+            sge.length = from + n;
+        }
+        err = nic_check_sge(qp->nic, qp->pd, &sge, true);
+        if (err < 0) {
+            return err;
+        }
+        memcpy((uint8_t *)(uintptr_t)sge.addr + from, data, n);
+        data += n;
+        len -= n;
+        qp->rx_at += n;
+    }
+    return 0;
+}
+
+/* True: there is a receive request for the message that begins. */
+static bool begin(struct nic_qp *qp)
+{
+    if (!nic_take_recv(qp, &qp->rx, qp->rx_sges)) {
+        qp->nak_sent = true;
+        answer(qp, PACKET_NAK_RNR, qp->epsn, qp->attr.min_rnr_timer);
+        return false;
+    }
+    qp->receiving = true;
+    qp->rx_at = 0;
+    return true;
+}
+
+/* The message is complete. False: its CQE was lost, and the queue pair with it. */
+static bool finish(struct nic_qp *qp, const struct nic_packet *p)
+{
+    bool has_imm = p->opcode == IBV_WR_SEND_WITH_IMM;
+    struct ibv_wc wc = {
+        .wr_id = qp->rx.wr_id,
+        .opcode = IBV_WC_RECV,
+        .byte_len = qp->rx_at,
+        .imm_data = has_imm ? p->imm : 0,
+        .qp_num = qp->ibv.qp_num,
+        .wc_flags = (has_imm ? (unsigned int)IBV_WC_WITH_IMM : 0u) |
+                    (qp->nic->is->grh_flag ? (unsigned int)IBV_WC_GRH : 0u),
+    };
+
+    qp->receiving = false;
+    if (!nic_complete(qp, qp->recv_cq, &wc, false, 0, p->solicited)) {
+        nic_qp_to_err(qp);
+        return false;
+    }
+    return qp->state != IBV_QPS_ERR;
+}
+
+/* The new part of the packets: `data` of them begins at epsn. */
+static void receive(struct nic_qp *qp, const struct nic_packet *p, const uint8_t *data,
+                    uint32_t len, uint32_t n_psn)
+{
+    int err;
+
+    if (!qp->receiving && !begin(qp)) {
+        return;
+    }
+    if (len > qp->rx.len - qp->rx_at) {
+        fail(qp, qp->nic->is->recv_too_long, qp->nic->is->sent_too_long);
+        return;
+    }
+    err = scatter(qp, data, len);
+    if (err < 0) {
+        fail(qp, qp->nic->is->recv_bad_lkey, IBV_WC_REM_OP_ERR);
+        return;
+    }
+    qp->epsn = (qp->epsn + n_psn) & PSN_MASK;
+    if (!p->last || finish(qp, p)) {
+        answer(qp, PACKET_ACK, qp->epsn - 1, 0);
+    }
+}
+
+void nic_responder_request(struct nic_qp *qp, const struct nic_packet *p)
+{
+    uint32_t behind = (qp->epsn - p->psn) & PSN_MASK, skip, mtu = nic_mtu(qp);
+
+    if (qp->state != IBV_QPS_RTR && qp->state != IBV_QPS_RTS) {
+        return;
+    }
+    if (qp->state == IBV_QPS_RTR && qp->nic->is->comm_est && !qp->told_comm_est) {
+        qp->told_comm_est = true;
+        nic_async_qp(qp, IBV_EVENT_COMM_EST);
+    }
+    if (behind > PSN_MASK / 2) { /* some before it are missing */
+        if (!qp->nak_sent) {
+            qp->nak_sent = true;
+            answer(qp, PACKET_NAK_SEQUENCE, qp->epsn, 0);
+        }
+        return;
+    }
+    if (behind >= p->n_psn) { /* all of it came before */
+        answer(qp, PACKET_ACK, qp->epsn - 1, 0);
+        return;
+    }
+    if (behind == 0 && p->first && qp->receiving) {
+        return; /* no peer of ours: a message inside another */
+    }
+    if (behind == 0 && !p->first && !qp->receiving) {
+        return;
+    }
+    qp->nak_sent = false;
+    skip = MIN(behind * mtu, p->len);
+    receive(qp, p, p->data + skip, p->len - skip, p->n_psn - behind);
+}
+
+void nic_responder_flush(struct nic_qp *qp)
+{
+    bool more = qp->receiving;
+
+    qp->receiving = false;
+    while (more || (qp->srq == NULL && nic_take_recv(qp, &qp->rx, qp->rx_sges))) {
+        struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, IBV_WC_WR_FLUSH_ERR);
+
+        more = false;
+        nic_complete(qp, qp->recv_cq, &wc, false, 0, qp->nic->is->errors_solicited);
+    }
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire.c: packets between devices. They use the links of the simulated network: their
+ * latency, jitter and rate. What a link does not let pass is lost, as in Ethernet; the
+ * requester sends it again.
+ *
+ * Packets of a queue pair do not overtake each other.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "sim/rdma/nic.h"
+
+/* Ethernet, IP, UDP, BTH, ICRC: what each packet has besides its payload. */
+#define PACKET_OVERHEAD 62
+
+static void fabric_free(void *arg)
+{
+    struct rdma_fabric *fabric = arg;
+    struct list *node;
+
+    while ((node = list_pop_front(&fabric->packets)) != NULL) {
+        free(container_of(node, struct nic_packet, of_fabric));
+    }
+    free(fabric);
+}
+
+struct rdma_fabric *nic_fabric(struct sim_node *node)
+{
+    struct sim_world *world = node->world;
+    struct rdma_fabric *fabric = world->rdma;
+
+    if (fabric == NULL) {
+        fabric = calloc(1, sizeof(*fabric));
+        if (fabric == NULL) {
+            return NULL;
+        }
+        list_init(&fabric->nics);
+        list_init(&fabric->packets);
+        world->rdma = fabric;
+        world->rdma_free = fabric_free;
+    }
+    return fabric;
+}
+
+static struct nic *nic_at(struct rdma_fabric *fabric, const union ibv_gid *gid)
+{
+    list_for_each(&fabric->nics, it)
+    {
+        struct nic *nic = container_of(it, struct nic, of_fabric);
+
+        for (int i = 0; i < NIC_GIDS; i++) {
+            if (nic->gid_there[i] && memcmp(&nic->gids[i], gid, sizeof(*gid)) == 0) {
+                return nic;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void arrive(void *arg)
+{
+    struct nic_packet *p = arg;
+    struct nic *nic = nic_at(p->fabric, &p->to);
+    struct nic_qp *qp;
+
+    list_unlink(&p->of_fabric);
+    qp = nic != NULL && nic->port_up && !nic->failed ? nic_find_qp(nic, p->dest_qpn) : NULL;
+    if (qp != NULL) {
+        if (p->kind == PACKET_SEND) {
+            nic_responder_request(qp, p);
+        } else {
+            nic_requester_answer(qp, p);
+        }
+    }
+    free(p);
+}
+
+struct nic_packet *nic_packet_new(struct nic *nic, uint32_t len)
+{
+    struct nic_packet *p = malloc(sizeof(*p) + len);
+
+    if (p != NULL) {
+        *p = (struct nic_packet){.fabric = nic->fabric, .len = len, .n_psn = 1};
+        list_init(&p->of_fabric);
+        sim_timer_init(&p->timer, arrive, p);
+    }
+    return p;
+}
+
+bool nic_has_route(const struct nic_qp *qp)
+{
+    return qp->nic->port_up && qp->nic->gid_there[qp->attr.ah_attr.grh.sgid_index];
+}
+
+/* When it arrives; 0: never. */
+static uint64_t arrival_time(struct nic_qp *qp, const struct nic_packet *p)
+{
+    struct nic *nic = qp->nic, *peer = nic_at(nic->fabric, &p->to);
+    struct scheduler *s = nic_sched(nic);
+    struct net_link *link;
+    uint64_t at = s->now;
+
+    if (peer == NULL || !nic_has_route(qp)) {
+        return 0;
+    }
+    link = net_link_between(nic->node, peer->node);
+    if (link == NULL || net_link_is_cut(link)) {
+        return 0;
+    }
+    if (link->is.bytes_per_sec != 0) {
+        uint64_t bytes = p->len + (uint64_t)p->n_psn * PACKET_OVERHEAD;
+
+        link->free_at = MAX(link->free_at, s->now) +
+                        bytes * NSEC_PER_SEC / link->is.bytes_per_sec;
+        at = link->free_at;
+    }
+    at += link->is.latency_ns;
+    if (link->is.jitter_ns != 0) {
+        at += sim_pick(nic_decisions(nic), SIM_SITE_JITTER, &qp->actor,
+                       link->is.jitter_ns + 1);
+    }
+    qp->last_at = MAX(at, qp->last_at);
+    return qp->last_at;
+}
+
+void nic_send_packet(struct nic_qp *qp, struct nic_packet *p)
+{
+    uint64_t at;
+
+    p->to = qp->attr.ah_attr.grh.dgid;
+    p->dest_qpn = qp->attr.dest_qp_num;
+    at = arrival_time(qp, p);
+    if (at == 0) {
+        free(p);
+        return;
+    }
+    list_push_back(&qp->nic->fabric->packets, &p->of_fabric);
+    sim_timer_arm(&nic_sched(qp->nic)->timers, &p->timer, at);
+}
