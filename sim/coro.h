@@ -38,6 +38,11 @@ struct coro_pool {
     struct list idle; /* ended coroutines, with their stacks */
 };
 
+/* What world.h calls stacks to share. */
+struct sim_stacks {
+    struct coro_pool pool;
+};
+
 /* `stack_bytes` 0: the default, 256 KiB (1 MiB under a sanitizer, whose frames are
  * larger). */
 void coro_pool_init(struct coro_pool *pool, size_t stack_bytes);

@@ -17,16 +17,6 @@ static const char *const site_names[] = {
 
 /* ---- hashing ---------------------------------------------------------------------- */
 
-/* splitmix64's finaliser over state + word * odd: each bit of both reaches every bit. */
-uint64_t sim_mix(uint64_t state, uint64_t word)
-{
-    uint64_t z = state + word * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
 static uint64_t hash_text(const char *text)
 {
     uint64_t hash = 0xcbf29ce484222325ULL;
@@ -183,6 +173,22 @@ static void log_decision(struct sim_decisions *d, enum sim_site site,
                                                .actor = name_index(d, actor),
                                                .occurrence = occurrence,
                                                .value = value};
+    if (d->on_log != NULL) {
+        d->on_log(d->arg, d, &d->log[d->n_log - 1]);
+    }
+}
+
+static uint64_t next_of_sequence(struct sim_sequence *q, enum sim_site site, uint64_t n)
+{
+    uint32_t i = q->met++;
+
+    if (i >= q->depth) {
+        return 0;
+    }
+    q->value[i] = i < q->set ? q->value[i] : 0;
+    q->choices[i] = (uint16_t)MIN(n, (uint64_t)UINT16_MAX);
+    q->site[i] = (uint16_t)site;
+    return q->value[i];
 }
 
 uint64_t sim_decide(struct sim_decisions *d, enum sim_site site, struct sim_actor *actor,
@@ -192,6 +198,9 @@ uint64_t sim_decide(struct sim_decisions *d, enum sim_site site, struct sim_acto
     uint64_t value = d->defaults ? 0 : proposed;
 
     d->made++;
+    if (d->sequence != NULL && d->sequence->covers[site] && n > 1) {
+        value = next_of_sequence(d->sequence, site, n);
+    }
     if (d->overrides.used != 0) {
         table_get(&d->overrides, hash_place(site, actor->key, occurrence), &value);
     }
@@ -239,6 +248,7 @@ int sim_site_by_name(const char *name)
 int sim_decisions_override(struct sim_decisions *d, enum sim_site site, const char *actor,
                            uint32_t occurrence, uint64_t value)
 {
+    d->overridden[site]++;
     return table_put(&d->overrides, hash_place(site, hash_text(actor), occurrence), value);
 }
 

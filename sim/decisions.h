@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/fault_list.h"
+
 // clang-format off
 /* X(ID, name, what is chosen). New ones go to the end. */
 #define SIM_SITES(X)                                                                     \
@@ -33,7 +35,21 @@
     X(WAKE,       "wake",       "whom a signal or unlock wakes; 0: waits for longest")   \
     X(SHORT_RECV, "short_recv", "how many bytes a read gives; 0: all there are")         \
     X(SHORT_SEND, "short_send", "how many bytes a write takes; 0: all that fit")         \
-    X(JITTER,     "jitter",     "ns added to the latency of a packet; 0: none")
+    X(JITTER,     "jitter",     "ns added to the latency of a packet; 0: none")           \
+    X(SWARM,      "swarm",      "a knob of this seed (profile.h); 0: the plain world")   \
+    FAULT_OS_SITES(X) /* one of each fault of an os: fault_list.h */                     \
+    X(TIE,        "t04_tie",    "which timer of an instant comes next; 0: armed first")  \
+    X(HANDOFF,    "handoff",    "1: an unlock gives the mutex to whom it wakes")         \
+    X(SPURIOUS,   "spurious",   "us after which a condition wakes by itself; 0: never")  \
+    X(EVENT_ORDER,"t01_order",  "which ready descriptor comes next; 0: ready for longest")\
+    X(EVENT_BATCH,"t01_batch",  "how many events a wait reports; 0: all there are")      \
+    X(EVENT_DELAY,"t01_delay",  "us until a ready descriptor is reported; 0: now")       \
+    X(EVENT_AGAIN,"t01_again",  "1: an edge that was reported is looked at once more")   \
+    X(EVENT_NONE, "t01_none",   "us after which a wait ends with nothing; 0: its time")  \
+    X(STARVE,     "t05_starve", "ns for which the thread does not run; 0: it may")       \
+    X(STAND_BACK, "t05_back",   "points for which it runs only if no other can; 0: none")\
+    X(RDMA_FLUSH, "v11_flush",  "2 us steps until CQEs of a flush are seen; 0: at once") \
+    X(RDMA_FLUSH_ORDER, "v11_order", "1: flushed sends are seen before flushed receives")
 // clang-format on
 
 enum sim_site {
@@ -60,6 +76,15 @@ struct sim_decision {
     uint64_t value;
 };
 
+/* Instead of hashes: the choices at some sites one after the other, for explore.h. */
+struct sim_sequence {
+    bool covers[SIM_SITE_COUNT];
+    uint32_t depth;    /* choices behind this many are 0 */
+    uint32_t set, met; /* the first `set` are given; so many came (those of one value, no) */
+    uint16_t *value, *choices; /* owned; of the first `depth` */
+    uint16_t *site;
+};
+
 struct key_value {
     uint64_t key, value; /* key 0: an empty slot */
 };
@@ -76,13 +101,19 @@ struct sim_decisions {
     bool logging;
     /* Of 1024 choices at this site, so many are drawn from 0 .. n-1; the others are 0. */
     uint16_t rate[SIM_SITE_COUNT];
+    struct sim_sequence *sequence; /* borrowed; NULL: none */
     struct key_table overrides; /* H(site, actor, occurrence) -> value */
+    uint32_t overridden[SIM_SITE_COUNT]; /* how many of them a site has */
     struct key_table actors;    /* hash of a name -> how many have it; and -> its index */
     char (*names)[SIM_ACTOR_NAME]; /* owned: the actors that are in the log */
     uint32_t n_names;
     struct sim_decision *log; /* owned */
     size_t n_log, cap_log;
     uint64_t made; /* choices so far */
+    /* Called for each choice that is logged, as it is made: for who must know them even if
+     * the process dies. NULL: nobody. */
+    void (*on_log)(void *arg, const struct sim_decisions *d, const struct sim_decision *it);
+    void *arg; /* of on_log */
 };
 
 void sim_decisions_init(struct sim_decisions *d, uint64_t seed);
@@ -92,6 +123,11 @@ void sim_decisions_fini(struct sim_decisions *d);
  * is called "name.n". */
 void sim_actor_init(struct sim_decisions *d, struct sim_actor *actor, const char *name);
 
+/* Whether a choice at the site could be anything but 0. If not, callers may leave it out. */
+static inline bool sim_may_choose(const struct sim_decisions *d, enum sim_site site)
+{
+    return d->rate[site] != 0 || d->overrides.used != 0 || d->sequence != NULL;
+}
 /* A choice of 0 .. n-1 at the site's rate; n > 0. */
 uint64_t sim_pick(struct sim_decisions *d, enum sim_site site, struct sim_actor *actor,
                   uint64_t n);
@@ -112,7 +148,15 @@ int sim_decisions_load(struct sim_decisions *d, const char *text, char *why, siz
 /* The log as text, malloc'ed; the caller frees it. NULL: no memory. */
 char *sim_decisions_text(const struct sim_decisions *d);
 
-/* The hash under all this: mixes a word into a state. */
-uint64_t sim_mix(uint64_t state, uint64_t word);
+/* The hash under all this: mixes a word into a state. splitmix64's finaliser over
+ * state + word * odd: each bit of both reaches every bit. */
+static inline uint64_t sim_mix(uint64_t state, uint64_t word)
+{
+    uint64_t z = state + word * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
 
 #endif

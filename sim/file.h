@@ -24,6 +24,13 @@ struct sim_file {
     struct list watches; /* of sim_watch.of_file */
 };
 
+/* Who opened and closed a number; for reports. Threads go, so names are kept. */
+#define SLOT_NAME 32
+struct sim_slot {
+    uint32_t opened; /* so many times */
+    char opener[SLOT_NAME], closer[SLOT_NAME], closer_before[SLOT_NAME];
+};
+
 /* Somebody who wants to know when the file may have become ready. */
 struct sim_watch {
     struct list of_file;
@@ -42,6 +49,9 @@ int sim_file_install(struct sim_node *n, struct sim_file *f,
                      const struct sim_file_ops *ops);
 /* NULL: no such descriptor. */
 struct sim_file *sim_file_get(struct sim_node *n, int fd);
+/* `err`: why the number is no good for the call. In a strict world that is a violation.
+ * Returns err. */
+int sim_file_bad(struct sim_node *n, enum sim_call call, int fd, int err);
 void sim_file_close(struct sim_file *f);
 void sim_node_close_all(struct sim_node *n);
 /* The file may have become ready in these ways: an edge. */
@@ -50,7 +60,12 @@ void sim_file_notify(struct sim_file *f, int bits);
 /* pipe.c */
 int sim_pipe(struct os *os, int ret_fds[2]);
 
+/* pair.c */
+int sim_pair(struct os *os, int ret_fds[2]);
+
 /* poller.c */
+/* A thread is inside a wait for it. */
+bool sim_file_is_waited_for(const struct sim_file *f);
 int sim_epoll_create(struct os *os);
 int sim_epoll_ctl(struct os *os, int epfd, enum os_epoll_op op, int fd, int mask,
                   uint64_t cookie);

@@ -56,6 +56,11 @@ struct net_link *net_link_between(struct sim_node *from, struct sim_node *to)
     return link;
 }
 
+bool net_link_is_cut(const struct net_link *link)
+{
+    return link->cut || link->world->net.down[link->to];
+}
+
 void sim_world_set_link(struct sim_world *w, struct os *from, struct os *to,
                         const struct sim_link *is)
 {
@@ -181,6 +186,7 @@ struct sim_addr net_source_for(const struct sim_node *n, const struct sim_addr *
 
 struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr)
 {
+    struct sim_node *dead = NULL;
     struct sim_socket *listener;
 
     if (net_is_loopback(addr)) {
@@ -192,10 +198,13 @@ struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr)
         struct sim_node *n = container_of(it, struct sim_node, of_world);
 
         if (net_is_local(n, addr)) {
-            return n;
+            dead = n; /* the machine is there, even if its process died */
+            if (!n->dead) {
+                return n;
+            }
         }
     }
-    return NULL;
+    return dead;
 }
 
 /* ---- ports ------------------------------------------------------------------------ */

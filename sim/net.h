@@ -44,7 +44,11 @@ struct net {
     struct list bound[NET_BUCKETS]; /* of sim_socket.of_port, by port */
     struct list streams;            /* of stream.of_net: every connection */
     uint16_t next_port;
+    bool down[256]; /* the node of that number lost its power: nothing gets there */
 };
+
+/* Nothing passes now; what sets out is sent again later. */
+bool net_link_is_cut(const struct net_link *link);
 
 void net_init(struct net *net);
 void net_fini(struct net *net); /* every socket is closed */

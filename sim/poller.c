@@ -6,12 +6,19 @@
  *                                               level-triggered items stay in the list
  *
  * As on Linux, an edge is what the file says with notify, and what is found at ADD and MOD.
+ *
+ * What a kernel may do although it seldom does, is a decision: in which order events come,
+ * how many at once, how late, an edge twice, and waits that end early.
  */
 #include <errno.h>
 #include <poll.h>
 
 #include "engine/util.h"
 #include "sim/file.h"
+
+#define DELAY_US_MAX 100 /* by which readiness may be seen late */
+#define NONE_US_MAX 1000 /* after which a wait may end with nothing */
+#define ORDER_MAX 64     /* of so many the next event is chosen */
 
 #define BAD (POLLERR | POLLHUP) /* always reported */
 
@@ -28,6 +35,8 @@ struct epoll_item {
     int mask;
     uint64_t cookie;
     struct list of_epoll, of_ready;
+    struct sim_timer held; /* while it is ready and nobody is to know yet */
+    bool was_held;         /* since it was last reported */
 };
 
 /* ---- epoll ------------------------------------------------------------------------ */
@@ -48,7 +57,7 @@ static void item_fired(struct sim_watch *watch, int bits)
     struct epoll_item *item = container_of(watch, struct epoll_item, watch);
     struct epoll *ep = item->epoll;
 
-    if ((bits & poll_bits(item->mask)) == 0) {
+    if ((bits & poll_bits(item->mask)) == 0 || sim_timer_is_armed(&item->held)) {
         return;
     }
     if (!list_is_linked(&item->of_ready)) {
@@ -58,8 +67,17 @@ static void item_fired(struct sim_watch *watch, int bits)
     sim_file_notify(&ep->file, POLLIN);
 }
 
+/* What was held back may be seen. */
+static void end_hold(void *arg)
+{
+    struct epoll_item *item = arg;
+
+    item_fired(&item->watch, POLLIN | POLLOUT | BAD);
+}
+
 static void item_free(struct epoll_item *item)
 {
+    sim_timer_cancel(&sched_of_file(&item->epoll->file)->timers, &item->held);
     list_unlink(&item->watch.of_file);
     list_unlink(&item->of_epoll);
     list_unlink(&item->of_ready);
@@ -147,6 +165,7 @@ static struct epoll_item *add_item(struct epoll *ep, struct sim_file *f)
     item->epoll = ep;
     item->watch.file = f;
     item->watch.fn = item_fired;
+    sim_timer_init(&item->held, end_hold, item);
     list_init(&item->watch.of_file);
     list_init(&item->of_epoll);
     list_init(&item->of_ready);
@@ -169,6 +188,20 @@ static int set_item(struct epoll *ep, struct epoll_item *item, struct sim_file *
     return 0;
 }
 
+/* A descriptor registered for edges is now for levels, or the other way round: a mask that
+ * somebody forgot half of. */
+static void report_mixed_mode(const struct sim_file *f)
+{
+    char words[100];
+
+    if (sim_is_strict(f->node)) {
+        snprintf(words, sizeof(words), "mixed_trigger_mode %.31s", f->node->base.name);
+        sim_world_violate(f->node->world, words,
+                          "%s changes the trigger mode of fd %d from edge to level or back",
+                          sched_of_file(f)->current->actor.name, f->fd);
+    }
+}
+
 int sim_epoll_ctl(struct os *os, int epfd, enum os_epoll_op op, int fd, int mask,
                   uint64_t cookie)
 {
@@ -181,10 +214,10 @@ int sim_epoll_ctl(struct os *os, int epfd, enum os_epoll_op op, int fd, int mask
     ep_file = sim_file_get(to_node(os), epfd);
     ep = to_epoll(ep_file);
     if (f == NULL || ep_file == NULL) {
-        return -EBADF;
+        return sim_file_bad(to_node(os), SIM_CALL_epoll_ctl, f == NULL ? fd : epfd, -EBADF);
     }
     if (ep == NULL || f == ep_file) {
-        return -EINVAL;
+        return sim_file_bad(to_node(os), SIM_CALL_epoll_ctl, epfd, -EINVAL);
     }
     item = find_item(ep, f);
     if (op != OS_EPOLL_ADD && item == NULL) {
@@ -197,33 +230,106 @@ int sim_epoll_ctl(struct os *os, int epfd, enum os_epoll_op op, int fd, int mask
         item_free(item);
         return 0;
     }
+    if (item != NULL && ((item->mask ^ mask) & OS_EDGE) != 0) {
+        report_mixed_mode(f);
+    }
     return set_item(ep, item, f, mask, cookie);
 }
 
-/* Reports what is ready, at most n. Each item is looked at once. */
-static int collect(struct epoll *ep, struct os_epoll_event *events, int n)
+/* A choice of the current thread. */
+static uint64_t pick(struct scheduler *s, enum sim_site site, uint64_t n)
 {
-    struct list looked, *node;
+    return n > 1 && sim_may_choose(s->decisions, site)
+               ? sim_pick(s->decisions, site, &s->current->actor, n)
+               : 0;
+}
+
+/* The one to look at next, unlinked; NULL: there is none. */
+static struct epoll_item *take_ready_item(struct scheduler *s, struct epoll *ep)
+{
+    struct list *node = ep->ready.next;
+    uint64_t n = 0;
+
+    if (list_is_empty(&ep->ready)) {
+        return NULL;
+    }
+    if (sim_may_choose(s->decisions, SIM_SITE_EVENT_ORDER)) {
+        list_for_each(&ep->ready, it)
+        {
+            n += n < ORDER_MAX;
+        }
+        for (n = pick(s, SIM_SITE_EVENT_ORDER, n); n > 0; n--) {
+            node = node->next;
+        }
+    }
+    list_unlink(node);
+    return container_of(node, struct epoll_item, of_ready);
+}
+
+/* It is ready, but seen only later. */
+static bool hold_back(struct scheduler *s, struct epoll_item *item)
+{
+    uint64_t us = item->was_held ? 0 : pick(s, SIM_SITE_EVENT_DELAY, DELAY_US_MAX + 1);
+
+    item->was_held = us > 0;
+    if (us > 0) {
+        sim_timer_arm(&s->timers, &item->held, s->now + us * NSEC_PER_USEC);
+    }
+    return us > 0;
+}
+
+/* Reports what is ready, at most n. Each item is looked at once. */
+static int collect(struct scheduler *s, struct epoll *ep, struct os_epoll_event *events,
+                   int n)
+{
+    struct epoll_item *item;
+    struct list looked;
     int got = 0;
 
     list_init(&looked);
-    while (got < n && (node = list_pop_front(&ep->ready)) != NULL) {
-        struct epoll_item *item = container_of(node, struct epoll_item, of_ready);
+    while (got < n && (item = take_ready_item(s, ep)) != NULL) {
         struct sim_file *f = item->watch.file;
         int bits = f != NULL ? f->ops->ready(f) & poll_bits(item->mask) : 0;
 
         if (f == NULL) { /* closed: epoll forgets it */
             item_free(item);
-        } else if (bits != 0) {
+        } else if (bits != 0 && !hold_back(s, item)) {
             events[got++] =
                 (struct os_epoll_event){.cookie = item->cookie, .mask = os_mask(bits)};
-            if ((item->mask & OS_EDGE) == 0) {
+            if ((item->mask & OS_EDGE) == 0 || pick(s, SIM_SITE_EVENT_AGAIN, 2)) {
                 list_push_back(&looked, &item->of_ready);
             }
         }
     }
     list_splice_back(&ep->ready, &looked);
     return got;
+}
+
+/* At most so many of n events are told. n > 1. */
+static int cut_batch(struct scheduler *s, int n)
+{
+    int cut = (int)pick(s, SIM_SITE_EVENT_BATCH, (uint64_t)n);
+
+    return cut > 0 ? cut : n;
+}
+
+/* When a wait ends although nothing happened; `deadline`: it does not. */
+static uint64_t early_end(struct scheduler *s, uint64_t deadline)
+{
+    uint64_t us = pick(s, SIM_SITE_EVENT_NONE, NONE_US_MAX + 1);
+
+    return us > 0 ? MIN(deadline, s->now + us * NSEC_PER_USEC) : deadline;
+}
+
+static size_t ready_items(const struct epoll *ep)
+{
+    size_t n = 0;
+
+    list_for_each(&ep->ready, it)
+    {
+        n++;
+    }
+    return n;
 }
 
 int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n,
@@ -237,14 +343,18 @@ int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n
 
     sched_point(s, SIM_CALL_epoll_wait);
     f = sim_file_get(to_node(os), epfd);
-    if (f == NULL) {
-        return -EBADF;
-    }
     if (to_epoll(f) == NULL || n <= 0) {
-        return -EINVAL;
+        return sim_file_bad(to_node(os), SIM_CALL_epoll_wait, epfd,
+                            f == NULL ? -EBADF : -EINVAL);
+    }
+    if (sim_may_choose(s->decisions, SIM_SITE_EVENT_BATCH)) {
+        size_t ready = ready_items(to_epoll(f));
+
+        n = ready > 1 ? MIN(n, cut_batch(s, (int)ready)) : n;
     }
     deadline = sched_deadline(s, timeout_ns);
-    while ((got = collect(to_epoll(f), events, n)) == 0 && deadline > s->now) {
+    deadline = deadline > s->now ? early_end(s, deadline) : deadline;
+    while ((got = collect(s, to_epoll(f), events, n)) == 0 && deadline > s->now) {
         s->current->wait_fds = &self;
         s->current->n_wait_fds = 1;
         sched_block(s, &to_epoll(f)->queue, deadline);
@@ -273,6 +383,18 @@ static void poll_fired(struct sim_watch *watch, int bits)
     }
 }
 
+bool sim_file_is_waited_for(const struct sim_file *f)
+{
+    list_for_each(&f->watches, it)
+    {
+        if (container_of(it, struct sim_watch, of_file)->fn == poll_fired) {
+            return true;
+        }
+    }
+    return f->ops == &epoll_ops &&
+           !list_is_empty(&container_of(f, struct epoll, file)->queue.waiting);
+}
+
 /* Fills revents; how many are not 0. */
 static int look(struct sim_node *n, struct pollfd *fds, int n_fds)
 {
@@ -282,6 +404,9 @@ static int look(struct sim_node *n, struct pollfd *fds, int n_fds)
         struct sim_file *f = sim_file_get(n, fds[i].fd);
         int bits = f != NULL ? f->ops->ready(f) & (fds[i].events | BAD) : POLLNVAL;
 
+        if (bits == POLLNVAL && fds[i].fd >= 0) {
+            sim_file_bad(n, SIM_CALL_poll, fds[i].fd, -EBADF);
+        }
         fds[i].revents = fds[i].fd < 0 ? 0 : (short)bits;
         got += fds[i].revents != 0;
     }
@@ -335,14 +460,51 @@ static int wait_for_any(struct sim_node *n, const struct pollfd *fds, int n_fds,
     return 0;
 }
 
+/* Of the `got` that are ready only `keep` are told, from the `first` of them on. */
+static int tell_some(struct pollfd *fds, int n_fds, int got, int first, int keep)
+{
+    int i = 0;
+
+    for (int k = 0; k < n_fds; k++) {
+        if (fds[k].revents != 0 && (i++ - first + got) % got >= keep) {
+            fds[k].revents = 0;
+        }
+    }
+    return keep;
+}
+
+/* What is ready may be seen late, and not all of it at once. */
+static int distort(struct sim_node *n, struct pollfd *fds, int n_fds, int got)
+{
+    struct scheduler *s = &n->world->sched;
+    uint64_t us = pick(s, SIM_SITE_EVENT_DELAY, DELAY_US_MAX + 1);
+    struct sim_queue late;
+    int first;
+
+    if (us > 0) {
+        sched_queue_init(&late, "poll", "an event that comes late");
+        sched_block(s, &late, s->now + us * NSEC_PER_USEC);
+        got = look(n, fds, n_fds);
+    }
+    if (got <= 1) {
+        return got;
+    }
+    first = (int)pick(s, SIM_SITE_EVENT_ORDER, (uint64_t)got);
+    return tell_some(fds, n_fds, got, first, cut_batch(s, got));
+}
+
 static int poll_until(struct sim_node *n, struct pollfd *fds, int n_fds, int64_t timeout_ns)
 {
     struct scheduler *s = &n->world->sched;
     uint64_t deadline = sched_deadline(s, timeout_ns);
     int got, err = 0;
 
+    deadline = deadline > s->now ? early_end(s, deadline) : deadline;
     while ((got = look(n, fds, n_fds)) == 0 && deadline > s->now && err == 0) {
         err = wait_for_any(n, fds, n_fds, deadline);
+    }
+    if (got > 0) {
+        got = distort(n, fds, n_fds, got);
     }
     if (got == 0 && timeout_ns == 0) {
         sched_spend(s, s->opts->empty_poll_ns);
@@ -391,7 +553,7 @@ int sim_select(struct os *os, int nfds, fd_set *readable, fd_set *writable,
         if (events != 0) {
             fds[n++] = (struct pollfd){.fd = fd, .events = events};
             if (sim_file_get(to_node(os), fd) == NULL) {
-                return -EBADF;
+                return sim_file_bad(to_node(os), SIM_CALL_select, fd, -EBADF);
             }
         }
     }

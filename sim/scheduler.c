@@ -39,9 +39,7 @@ static void thread_init(struct scheduler *s, struct sim_thread *t, const char *n
     t->ended.owner = t;
     sim_timer_init(&t->timer, end_wait, t);
     t->number = s->next_number++;
-    /* The upper bits are random, the lower make it unique. */
-    t->priority = 1ULL << 63 | (t->number & 0xffff) |
-                  ((sim_mix(s->decisions->seed, t->actor.key) >> 1) & ~0xffffULL);
+    sched_strategy_init(s, t);
 }
 
 void sched_init(struct scheduler *s, const struct sim_world_opts *opts,
@@ -52,7 +50,11 @@ void sched_init(struct scheduler *s, const struct sim_world_opts *opts,
     list_init(&s->all);
     list_init(&s->ready);
     sched_queue_init(&s->run_end, "the run", "to end");
-    coro_pool_init(&s->stacks, opts->stack_bytes);
+    sched_queue_init(&s->starved, "its turn", "starved");
+    sched_queue_init(&s->back, "its turn", "stood back");
+    sim_actor_init(decisions, &s->timers_actor, "timers");
+    coro_pool_init(&s->own_stacks, opts->stack_bytes);
+    s->stacks = opts->stacks != NULL ? &opts->stacks->pool : &s->own_stacks;
     coro_host_init(&s->host_coro);
     thread_init(s, &s->host, "host");
     s->host.coro = &s->host_coro;
@@ -74,7 +76,7 @@ static void thread_fini(struct sim_thread *t)
 static void reap(struct scheduler *s)
 {
     if (s->ended != NULL) {
-        coro_free(&s->stacks, s->ended->coro);
+        coro_free(s->stacks, s->ended->coro);
         s->ended->coro = NULL;
         s->ended = NULL;
     }
@@ -88,14 +90,14 @@ void sched_fini(struct scheduler *s)
         struct sim_thread *t = container_of(it, struct sim_thread, all);
 
         if (t->coro != NULL) {
-            coro_free(&s->stacks, t->coro);
+            coro_free(s->stacks, t->coro);
         }
         thread_fini(t);
         free(t);
     }
     thread_fini(&s->host);
     sim_timers_fini(&s->timers);
-    coro_pool_fini(&s->stacks);
+    coro_pool_fini(&s->own_stacks);
     free(s->report);
 }
 
@@ -103,6 +105,10 @@ void sched_fini(struct scheduler *s)
 
 static void make_ready(struct scheduler *s, struct sim_thread *t)
 {
+    if (sched_is_stopped(t)) {
+        list_push_back(&t->group->parked, &t->ready);
+        return;
+    }
     list_push_back(&s->ready, &t->ready);
     s->n_ready++;
 }
@@ -117,45 +123,6 @@ static struct sim_thread *take_ready(struct scheduler *s, uint64_t index)
     list_unlink(node);
     s->n_ready--;
     return thread_of(node);
-}
-
-/* Where in the ready list the thread of highest priority is. */
-static uint64_t highest_priority(struct scheduler *s)
-{
-    uint64_t best = 0, i = 0, priority = 0;
-
-    list_for_each(&s->ready, it)
-    {
-        if (thread_of(it)->priority > priority) {
-            priority = thread_of(it)->priority;
-            best = i;
-        }
-        i++;
-    }
-    return best;
-}
-
-/* An index in the ready list, which is not empty. Whatever the strategy, what comes out is
- * a decision of `actor` at `site`, so that a log of decisions replays without the
- * strategy. */
-static uint64_t choose(struct scheduler *s, enum sim_site site, struct sim_thread *actor)
-{
-    if (s->opts->strategy == SIM_PCT) {
-        return sim_decide(s->decisions, site, &actor->actor, s->n_ready,
-                          highest_priority(s));
-    }
-    return sim_pick(s->decisions, site, &actor->actor, s->n_ready);
-}
-
-/* PCT: at pct_depth - 1 points of the run, chosen beforehand, the running thread falls
- * below all others. */
-static void pass_change_points(struct scheduler *s)
-{
-    for (uint32_t i = 1; i < s->opts->pct_depth; i++) {
-        if (s->stats.points == sim_mix(s->decisions->seed, i) % s->opts->pct_steps) {
-            s->current->priority = s->pct_low--;
-        }
-    }
 }
 
 /* ---- switching and the clock ------------------------------------------------------ */
@@ -178,11 +145,23 @@ static void switch_to(struct scheduler *s, struct sim_thread *to)
     reap(s); /* we are back, perhaps from one that ended */
 }
 
+/* Of several of one instant any may be first. */
+static struct sim_timer *choose_timer(struct scheduler *s)
+{
+    struct sim_timer *ties[SIM_TIES_MAX];
+    uint32_t n = sim_timers_ties(&s->timers, ties);
+
+    return ties[sim_pick(s->decisions, SIM_SITE_TIE, &s->timers_actor, n)];
+}
+
 static void run_timers(struct scheduler *s)
 {
     struct sim_timer *timer;
 
     while ((timer = sim_timers_first(&s->timers)) != NULL && timer->at <= s->now) {
+        if (sim_timers_tie(&s->timers) && sim_may_choose(s->decisions, SIM_SITE_TIE)) {
+            timer = choose_timer(s);
+        }
         sim_timer_cancel(&s->timers, timer);
         s->stats.timers++;
         timer->fn(timer->arg);
@@ -202,10 +181,11 @@ void sched_spend(struct scheduler *s, uint64_t ns)
 static bool wait_for_ready(struct scheduler *s)
 {
     s->busy_points = 0;
+    sched_end_stand_back(s, true);
     while (s->n_ready == 0) {
         struct sim_timer *timer = sim_timers_first(&s->timers);
 
-        if (timer == NULL) {
+        if (timer == NULL || s->violated) {
             return false;
         }
         sched_spend(s, timer->at > s->now ? timer->at - s->now : 0);
@@ -218,19 +198,25 @@ static void run_next(struct scheduler *s)
 {
     struct sim_thread *me = s->current;
 
-    if (s->n_ready == 0 && !wait_for_ready(s)) {
-        sched_end(s, SIM_DEADLOCK);
+    if (s->violated) {
+        sched_end(s, SIM_SAFETY);
+    } else if (s->n_ready == 0 && !wait_for_ready(s)) {
+        sched_end(s, s->violated ? SIM_SAFETY : SIM_DEADLOCK);
     } else if (s->now - CLOCK_START_NS > s->opts->time_max_ns) {
         sched_end(s, SIM_TIME_LIMIT);
     } else {
-        switch_to(s, take_ready(s, choose(s, SIM_SITE_RUN, me)));
+        switch_to(s, take_ready(s, sched_choose(s, SIM_SITE_RUN, me)));
     }
 }
 
 void sched_end(struct scheduler *s, enum sim_verdict verdict)
 {
     s->verdict = verdict;
-    s->report = sched_report_text(s, verdict);
+    if (!s->violated) {
+        s->report = sched_report_text(s, verdict, NULL);
+        sched_sign(s, verdict);
+    }
+    s->violated = false;
     if (!s->running) {
         fputs(s->report != NULL ? s->report : "", stderr);
         abort();
@@ -244,6 +230,17 @@ void sched_end(struct scheduler *s, enum sim_verdict verdict)
     switch_to(s, &s->host);
 }
 
+void sched_violate(struct scheduler *s, const char *signature, const char *text)
+{
+    if (s->violated || s->verdict != SIM_OK) {
+        return;
+    }
+    s->report = sched_report_text(s, SIM_SAFETY, text);
+    snprintf(s->signature, sizeof(s->signature), "%s", signature);
+    s->violated = s->running;
+    s->verdict = s->running ? SIM_OK : SIM_SAFETY;
+}
+
 /* Too many calls without a pause. */
 static void check_progress(struct scheduler *s)
 {
@@ -251,6 +248,8 @@ static void check_progress(struct scheduler *s)
         sched_end(s, SIM_ZERO_TIME);
     } else if (++s->busy_points > s->opts->busy_max) {
         sched_end(s, SIM_LIVELOCK);
+    } else if (s->violated) {
+        sched_end(s, SIM_SAFETY);
     }
 }
 
@@ -264,7 +263,19 @@ void sched_point(struct scheduler *s, enum sim_call call)
     check_progress(s);
     sched_spend(s, s->opts->call_ns);
     if (s->opts->strategy == SIM_PCT) {
-        pass_change_points(s);
+        sched_pass_change_points(s);
+    }
+    if (!list_is_empty(&s->back.waiting)) {
+        sched_end_stand_back(s, false);
+    }
+    if (sched_is_stopped(me)) {
+        make_ready(s, me);
+        run_next(s);
+        return;
+    }
+    if ((s->opts->strategy == SIM_STARVE || s->decisions->overrides.used != 0) &&
+        sched_stand_still(s)) {
+        return;
     }
     if (s->n_ready == 0) {
         me->actor.seen[SIM_SITE_PREEMPT]++; /* it counts as a choice of one */
@@ -278,7 +289,7 @@ void sched_point(struct scheduler *s, enum sim_call call)
         list_push_front(&s->ready, &me->ready);
     }
     s->n_ready++;
-    switch_to(s, take_ready(s, choose(s, SIM_SITE_PREEMPT, me)));
+    switch_to(s, take_ready(s, sched_choose(s, SIM_SITE_PREEMPT, me)));
 }
 
 /* ---- waiting ---------------------------------------------------------------------- */
@@ -329,26 +340,45 @@ int sched_block(struct scheduler *s, struct sim_queue *q, uint64_t deadline)
         sim_timer_arm(&s->timers, &me->timer, deadline);
     }
     run_next(s);
+    me->woken_from = NULL;
     return me->result;
 }
 
-void sched_wake_one(struct scheduler *s, struct sim_queue *q)
+void sched_wake(struct sim_thread *t)
 {
-    struct list *node = q->waiting.next;
+    stop_waiting(t, 0);
+}
+
+/* Threads of a stopped node are woken last: they could not make use of it. */
+/* Threads that are stopped are woken only if there are no others: what one of them is told
+ * would be lost for so long. */
+struct sim_thread *sched_wake_one(struct scheduler *s, struct sim_queue *q)
+{
+    struct sim_thread *chosen = NULL;
     uint64_t n = 0, index;
 
     list_for_each(&q->waiting, it)
     {
-        n++;
+        n += !sched_is_stopped(container_of(it, struct sim_thread, waits));
     }
     if (n == 0) {
-        return;
+        if (list_is_empty(&q->waiting)) {
+            return NULL;
+        }
+        chosen = container_of(q->waiting.next, struct sim_thread, waits);
+        stop_waiting(chosen, 0);
+        return chosen;
     }
     index = sim_pick(s->decisions, SIM_SITE_WAKE, &s->current->actor, n);
-    while (index-- > 0) {
-        node = node->next;
+    list_for_each(&q->waiting, it)
+    {
+        chosen = container_of(it, struct sim_thread, waits);
+        if (!sched_is_stopped(chosen) && index-- == 0) {
+            break;
+        }
     }
-    stop_waiting(container_of(node, struct sim_thread, waits), 0);
+    stop_waiting(chosen, 0);
+    return chosen;
 }
 
 void sched_wake_all(struct sim_queue *q)
@@ -368,6 +398,9 @@ static void run_thread(void *arg)
 
     reap(s); /* who switched to us may have ended */
     t->fn(t->arg);
+    if (t->n_held > 0 && s->opts->strict && (t->group == NULL || !t->group->died)) {
+        sched_violate(s, "ended_holding", "a thread ended and holds a mutex");
+    }
     t->done = true;
     s->n_live--;
     sched_wake_all(&t->ended);
@@ -378,20 +411,21 @@ static void run_thread(void *arg)
     CHECK(!"an ended thread runs");
 }
 
-struct sim_thread *sched_spawn(struct scheduler *s, const char *name, void (*fn)(void *arg),
-                               void *arg)
+struct sim_thread *sched_spawn(struct scheduler *s, struct sched_group *group,
+                               const char *name, void (*fn)(void *arg), void *arg)
 {
     struct sim_thread *t = calloc(1, sizeof(*t));
 
     if (t == NULL) {
         return NULL;
     }
-    t->coro = coro_new(&s->stacks, run_thread, t);
+    t->coro = coro_new(s->stacks, run_thread, t);
     if (t->coro == NULL) {
         free(t);
         return NULL;
     }
     thread_init(s, t, name);
+    t->group = group;
     t->fn = fn;
     t->arg = arg;
     list_push_back(&s->all, &t->all);
@@ -413,7 +447,7 @@ void sched_join(struct scheduler *s, struct sim_thread *t)
 
 enum sim_verdict sched_run(struct scheduler *s)
 {
-    CHECK(s->current == &s->host && !s->running && s->verdict == SIM_OK);
+    CHECK(s->current == &s->host && !s->running);
     s->running = true;
     while (s->n_live > 0 && s->verdict == SIM_OK) {
         sched_block(s, &s->run_end, UINT64_MAX);

@@ -73,9 +73,35 @@ static const struct sim_file_ops socket_ops = {.ready = socket_ready,
                                                .write = socket_write,
                                                .close = socket_close};
 
+bool sim_file_is_socket(const struct sim_file *f)
+{
+    return f->ops == &socket_ops;
+}
+
+bool sim_socket_listens(struct sim_file *f)
+{
+    return to_socket(f)->listening;
+}
+
+void sim_socket_vanish(struct sim_file *f)
+{
+    struct sim_socket *s = to_socket(f);
+
+    s->listening = false;
+    list_splice_back(&s->accepted, &s->incoming);
+    while (!list_is_empty(&s->accepted)) {
+        stream_forget(container_of(s->accepted.next, struct stream, of_listener));
+    }
+    list_unlink(&s->of_port);
+    if (s->stream != NULL) {
+        stream_vanish(s->stream);
+    }
+    free(s);
+}
+
 /* ---- every slot ------------------------------------------------------------------- */
 
-/* -EBADF, -ENOTSOCK. */
+/* -EBADF, -ENOTSOCK; -ECONNRESET: the node is dead. */
 static int find_socket(struct os *os, int fd, struct sim_socket **ret)
 {
     struct sim_file *f = sim_file_get(to_node(os), fd);
@@ -84,7 +110,7 @@ static int find_socket(struct os *os, int fd, struct sim_socket **ret)
         return -EBADF;
     }
     if (f->ops != &socket_ops) {
-        return -ENOTSOCK;
+        return sim_file_is_dead(f) ? -ECONNRESET : -ENOTSOCK;
     }
     *ret = to_socket(f);
     return 0;
@@ -93,8 +119,11 @@ static int find_socket(struct os *os, int fd, struct sim_socket **ret)
 /* Begins a slot: a scheduling point, then the socket. */
 static int get_socket(struct os *os, enum sim_call call, int fd, struct sim_socket **ret)
 {
+    int err;
+
     sched_point(sched_of_os(os), call);
-    return find_socket(os, fd, ret);
+    err = find_socket(os, fd, ret);
+    return err < 0 ? sim_file_bad(to_node(os), call, fd, err) : 0;
 }
 
 /* A new descriptor; *ret is its socket. -EMFILE, -ENOMEM. */
@@ -128,6 +157,9 @@ int sim_socket(struct os *os, int family)
     sched_point(sched_of_os(os), SIM_CALL_socket);
     if (family != AF_INET && family != AF_INET6) {
         return -EAFNOSUPPORT;
+    }
+    if (to_node(os)->dead) {
+        return -ENETDOWN;
     }
     return socket_new(to_node(os), (sa_family_t)family, &s);
 }

@@ -19,6 +19,11 @@ struct sim_socket {
     int n_incoming, n_accepted;
 };
 
+bool sim_file_is_socket(const struct sim_file *f);
+bool sim_socket_listens(struct sim_file *f); /* a socket */
+/* Its machine lost power: the socket is freed, and no peer is told. */
+void sim_socket_vanish(struct sim_file *f);
+
 static inline struct net *net_of(const struct sim_node *n)
 {
     return &n->world->net;

@@ -93,7 +93,7 @@ static void arm_next(struct stream_end *e)
     if (e->rst_at != 0) {
         at = MIN(at, e->rst_at);
     }
-    if (at == UINT64_MAX || e->link->cut) {
+    if (at == UINT64_MAX || net_link_is_cut(e->link)) {
         sim_timer_cancel(&sched_of(e)->timers, &e->timer);
     } else {
         sim_timer_arm(&sched_of(e)->timers, &e->timer, at);
@@ -171,6 +171,9 @@ static bool take_segment(struct stream_end *e)
     }
     if (seg.fin) {
         e->fin_arrived = true;
+        if (e->vanished) { /* a machine that was rebooted knows nothing of it */
+            send_rst(stream_peer(e));
+        }
         notify(e, POLLIN | POLLHUP);
     }
     e->first = (e->first + 1) & (e->cap - 1);
@@ -182,7 +185,7 @@ static void deliver(struct stream_end *e)
 {
     uint64_t now = sched_of(e)->now;
 
-    if (e->link->cut) {
+    if (net_link_is_cut(e->link)) {
         return; /* stream_link_healed comes back to it */
     }
     while (e->n > 0 && !e->stalled && e->segments[e->first].at <= now && take_segment(e)) {
@@ -424,6 +427,38 @@ void stream_close(struct stream_end *e, bool rst)
         e->stalled = false;
         arm_next(e);
     }
+}
+
+void stream_vanish(struct stream_end *e)
+{
+    struct stream_end *peer = stream_peer(e);
+
+    if (peer->closed || e->stream->phase < STREAM_ACK) {
+        stream_close(e, false);
+        return;
+    }
+    e->socket = NULL;
+    e->closed = e->vanished = true;
+    if (peer->stalled || net_link_is_cut(peer->link)) { /* it would be sent again */
+        peer->n = 0;
+        peer->rst_at = 0;
+        peer->bytes.to = peer->arrived;
+        peer->stalled = false;
+        arm_next(peer);
+    }
+}
+
+void stream_forget(struct stream *stream)
+{
+    list_unlink(&stream->of_listener);
+    stream->listener = NULL;
+    if (stream->phase < STREAM_ACK) { /* the dialler knows only that nobody answers */
+        stream->phase = STREAM_SYN;
+        return;
+    }
+    sim_timer_cancel(&sched_of(&stream->ends[1])->timers, &stream->timer);
+    stream->phase = STREAM_ESTABLISHED;
+    stream_vanish(&stream->ends[1]);
 }
 
 void stream_refuse(struct stream *stream)

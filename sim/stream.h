@@ -54,6 +54,7 @@ struct stream_end {
     size_t sndbuf, rcvbuf;
     bool established;
     bool closed;    /* by close: nobody reads any more */
+    bool vanished;  /* its machine lost power: closed, and nobody was told */
     bool shut_read; /* by shutdown */
     bool fin_sent, fin_arrived;
     bool reset;   /* there is no connection any more */
@@ -87,6 +88,10 @@ int stream_shutdown(struct stream_end *e, int how);
 int stream_take_error(struct stream_end *e);
 /* The socket lets go of its end; `rst`: at once, unread or not. */
 void stream_close(struct stream_end *e, bool rst);
+/* The machine of this end loses its power: nothing is sent, nothing more arrives. */
+void stream_vanish(struct stream_end *e);
+/* The same, for a stream that nobody accepted. */
+void stream_forget(struct stream *stream);
 /* The listener of a stream that nobody accepted goes away. */
 void stream_refuse(struct stream *stream);
 /* A link lets things pass again. */

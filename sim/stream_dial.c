@@ -108,7 +108,7 @@ static void step(void *arg)
     struct stream *stream = arg;
     int to = stream->phase == STREAM_SYN || stream->phase == STREAM_ACK;
 
-    if (stream->ends[to].link->cut) {
+    if (net_link_is_cut(stream->ends[to].link)) {
         try_again(stream);
         return;
     }

@@ -86,7 +86,7 @@ static int sim_thread_start(struct os *os, const char *name, os_thread_fn fn, vo
     struct sim_thread *t;
 
     snprintf(full, sizeof(full), "%.15s/%.15s", os->name, name);
-    t = sched_spawn(s, full, fn, arg);
+    t = sched_spawn(s, &to_node(os)->threads, full, fn, arg);
     if (t == NULL) {
         return -EAGAIN;
     }

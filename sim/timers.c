@@ -87,3 +87,32 @@ void sim_timer_cancel(struct sim_timers *t, struct sim_timer *timer)
         sift_down(t, last, i);
     }
 }
+
+/* Keeps them in order; there is room. */
+static void insert_tie(struct sim_timer *ties[SIM_TIES_MAX], uint32_t n,
+                       struct sim_timer *timer)
+{
+    while (n > 0 && ties[n - 1]->order > timer->order) {
+        ties[n] = ties[n - 1];
+        n--;
+    }
+    ties[n] = timer;
+}
+
+/* In the heap, who is of the first one's instant has a parent that is so, too. */
+uint32_t sim_timers_ties(const struct sim_timers *t, struct sim_timer *ret[SIM_TIES_MAX])
+{
+    uint32_t places[SIM_TIES_MAX], n = 0, next = 0;
+
+    for (places[n++] = 0; next < n; next++) {
+        for (uint32_t i = 2 * places[next] + 1; i <= 2 * places[next] + 2; i++) {
+            if (i < t->n && n < SIM_TIES_MAX && t->heap[i]->at == t->heap[0]->at) {
+                places[n++] = i;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        insert_tie(ret, i, t->heap[places[i]]);
+    }
+    return n;
+}

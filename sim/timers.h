@@ -40,5 +40,16 @@ static inline struct sim_timer *sim_timers_first(const struct sim_timers *t)
 {
     return t->n > 0 ? t->heap[0] : 0;
 }
+/* Whether the first one may have others of its instant. */
+static inline bool sim_timers_tie(const struct sim_timers *t)
+{
+    return (t->n > 1 && t->heap[1]->at == t->heap[0]->at) ||
+           (t->n > 2 && t->heap[2]->at == t->heap[0]->at);
+}
+
+/* Those of the same instant as the first one, at most SIM_TIES_MAX, in the order of arming. How
+ * many. */
+#define SIM_TIES_MAX 16
+uint32_t sim_timers_ties(const struct sim_timers *t, struct sim_timer *ret[SIM_TIES_MAX]);
 
 #endif

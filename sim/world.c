@@ -2,6 +2,8 @@
 /* world.c: puts scheduler, decisions, network and nodes together. */
 #include "sim/world.h"
 
+#include <stdarg.h>
+
 #include "engine/util.h"
 #include "sim/file.h"
 
@@ -17,11 +19,14 @@ static void apply_defaults(struct sim_world_opts *o)
     DEFAULT(o->time_max_ns, 24 * 3600 * NSEC_PER_SEC);
     DEFAULT(o->busy_max, 100000000);
     DEFAULT(o->instant_max, 1000000);
+    DEFAULT(o->resend_ns, 200 * NSEC_PER_MSEC);
+    DEFAULT(o->resend_max_ns, 5 * NSEC_PER_SEC);
+    DEFAULT(o->give_up_ns, 924600 * NSEC_PER_MSEC); /* Linux: tcp_retries2 */
     DEFAULT(o->fds_max, 1024);
     DEFAULT(o->sndbuf, 131072);
     DEFAULT(o->rcvbuf, 131072);
     DEFAULT(o->pipe_bytes, 65536);
-    if (o->strategy == SIM_RANDOM) {
+    if (o->strategy != SIM_FIFO) {
         DEFAULT(o->preempt_rate, 64);
         DEFAULT(o->run_rate, SIM_RATE_ALWAYS);
         DEFAULT(o->wake_rate, SIM_RATE_ALWAYS);
@@ -37,9 +42,37 @@ static void set_rates(struct sim_decisions *d, const struct sim_world_opts *o)
     d->rate[SIM_SITE_WAKE] = o->wake_rate;
     d->rate[SIM_SITE_SHORT_RECV] = o->short_io_rate;
     d->rate[SIM_SITE_SHORT_SEND] = o->short_io_rate;
+    d->rate[SIM_SITE_TIE] = o->tie_rate;
+    d->rate[SIM_SITE_HANDOFF] = o->handoff_rate;
+    d->rate[SIM_SITE_SPURIOUS] = o->spurious_rate;
+    d->rate[SIM_SITE_EVENT_ORDER] = o->event_order_rate;
+    d->rate[SIM_SITE_EVENT_BATCH] = o->event_batch_rate;
+    d->rate[SIM_SITE_EVENT_DELAY] = o->event_delay_rate;
+    d->rate[SIM_SITE_EVENT_AGAIN] = o->event_again_rate;
+    d->rate[SIM_SITE_EVENT_NONE] = o->event_none_rate;
     d->rate[SIM_SITE_JITTER] = SIM_RATE_ALWAYS;
     d->defaults = o->defaults;
     d->logging = o->log;
+}
+
+/* ---- stacks to share --------------------------------------------------------------- */
+
+struct sim_stacks *sim_stacks_new(size_t stack_bytes)
+{
+    struct sim_stacks *stacks = calloc(1, sizeof(*stacks));
+
+    if (stacks != NULL) {
+        coro_pool_init(&stacks->pool, stack_bytes);
+    }
+    return stacks;
+}
+
+void sim_stacks_free(struct sim_stacks *stacks)
+{
+    if (stacks != NULL) {
+        coro_pool_fini(&stacks->pool);
+        free(stacks);
+    }
 }
 
 /* ---- the world -------------------------------------------------------------------- */
@@ -86,7 +119,10 @@ void sim_world_free(struct sim_world *w)
     CHECK(w->sched.current == &w->sched.host);
     list_for_each(&w->nodes, it)
     {
-        sim_node_close_all(container_of(it, struct sim_node, of_world));
+        struct sim_node *n = container_of(it, struct sim_node, of_world);
+
+        sim_node_close_all(n);
+        sched_group_fini(&n->threads);
     }
     sched_fini(&w->sched);
     list_for_each_safe(&w->nodes, it)
@@ -94,13 +130,17 @@ void sim_world_free(struct sim_world *w)
         node_free_memory(container_of(it, struct sim_node, of_world));
     }
     net_fini(&w->net);
+    lock_order_fini(&w->locks);
+    if (w->rdma_free != NULL) {
+        w->rdma_free(w->rdma);
+    }
     sim_decisions_fini(&w->decisions);
     free(w);
 }
 
 enum sim_verdict sim_world_run(struct sim_world *w, void (*fn)(void *arg), void *arg)
 {
-    struct sim_thread *t = sched_spawn(&w->sched, "main", fn, arg);
+    struct sim_thread *t = sched_spawn(&w->sched, NULL, "main", fn, arg);
 
     CHECK(t != NULL);
     if (sched_run(&w->sched) == SIM_OK) {
@@ -112,6 +152,22 @@ enum sim_verdict sim_world_run(struct sim_world *w, void (*fn)(void *arg), void 
 const char *sim_world_report(const struct sim_world *w)
 {
     return w->sched.report != NULL ? w->sched.report : "";
+}
+
+const char *sim_world_signature(const struct sim_world *w)
+{
+    return w->sched.signature;
+}
+
+void sim_world_violate(struct sim_world *w, const char *signature, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    sched_violate(&w->sched, signature, text);
 }
 
 uint64_t sim_world_now(const struct sim_world *w)
@@ -154,6 +210,8 @@ struct os *sim_world_node(struct sim_world *w, uint8_t number, const char *name)
     n->base.node = number != 0 ? number : free_number(w);
     snprintf(n->base.name, sizeof(n->base.name), "%s", name);
     n->world = w;
+    sched_group_init(&w->sched, &n->threads);
+    sim_node_boot(n);
     list_init(&n->of_world);
     list_init(&n->handles);
     list_init(&n->mutexes);
@@ -174,6 +232,7 @@ void sim_node_free(struct os *os)
     CHECK(list_is_empty(&n->mutexes));
     CHECK(list_is_empty(&n->conds));
     sim_node_close_all(n);
+    sched_group_fini(&n->threads);
     node_free_memory(n);
 }
 
