@@ -18,6 +18,7 @@
 #include "engine/util.h"
 #include "scenarios/cli.h"
 #include "scenarios/commands.h"
+#include "scenarios/doctor.h"
 #include "scenarios/exit_codes.h"
 
 #define FILES_WANTED 1024
@@ -25,13 +26,7 @@
 
 static const struct option options[] = {CLI_HELP, {NULL, 0, NULL, 0}};
 
-enum verdict { FINE, LIMITED, MISSING };
-
-/* "ok   what        text", and under it what to do. */
-static void report(enum verdict verdict, const char *what, const char *advice,
-                   const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void report(enum verdict verdict, const char *what, const char *advice,
+void doctor_report(enum verdict verdict, const char *what, const char *advice,
                    const char *format, ...)
 {
     static const char *const words[] = {"ok", "less", "NO"};
@@ -52,7 +47,8 @@ static void check_kernel(void)
     struct utsname name;
 
     if (uname(&name) == 0) {
-        report(FINE, "kernel", "", "%s %s, %s", name.sysname, name.release, name.machine);
+        doctor_report(FINE, "kernel", "", "%s %s, %s", name.sysname, name.release,
+                      name.machine);
     }
 }
 
@@ -79,12 +75,12 @@ static bool check_loopback(struct os *os)
 {
     int rc = bind_loopback(os, AF_INET), rc6 = bind_loopback(os, AF_INET6);
 
-    report(rc < 0 ? MISSING : FINE, "loopback",
-           "bring the interface up: ip link set lo up; scenarios need 127.0.0.1",
-           "listen on 127.0.0.1: %s", rc < 0 ? strerror(-rc) : "works");
-    report(rc6 < 0 ? LIMITED : FINE, "loopback IPv6",
-           "only scenarios with addr = \"[::1]:0\" need it", "listen on ::1: %s",
-           rc6 < 0 ? strerror(-rc6) : "works");
+    doctor_report(rc < 0 ? MISSING : FINE, "loopback",
+                  "bring the interface up: ip link set lo up; scenarios need 127.0.0.1",
+                  "listen on 127.0.0.1: %s", rc < 0 ? strerror(-rc) : "works");
+    doctor_report(rc6 < 0 ? LIMITED : FINE, "loopback IPv6",
+                  "only scenarios with addr = \"[::1]:0\" need it", "listen on ::1: %s",
+                  rc6 < 0 ? strerror(-rc6) : "works");
     return rc == 0;
 }
 
@@ -95,16 +91,15 @@ static void check_drivers(struct os *os)
         struct event_driver *driver;
         int rc = event_driver_new(os, (enum event_driver_kind)i, &driver);
 
-        report(rc < 0 ? MISSING : FINE, name, "choose another one with --driver",
-               "event driver: %s", rc < 0 ? strerror(-rc) : "works");
+        doctor_report(rc < 0 ? MISSING : FINE, name, "choose another one with --driver",
+                      "event driver: %s", rc < 0 ? strerror(-rc) : "works");
         if (rc == 0) {
             driver->ops->free(driver);
         }
     }
 }
 
-/* In $PATH and the places where daemons are. */
-static bool find_program(const char *name, char *path, size_t size)
+bool doctor_find_program(const char *name, char *path, size_t size)
 {
     const char *env = getenv("PATH");
     char dirs[4096], *dir, *rest;
@@ -119,14 +114,14 @@ static bool find_program(const char *name, char *path, size_t size)
     return false;
 }
 
-static void check_program(const char *name, const char *what, const char *advice)
+void doctor_check_program(const char *name, const char *what, const char *advice)
 {
     char path[4200];
 
-    if (find_program(name, path, sizeof(path))) {
-        report(FINE, what, "", "%s", path);
+    if (doctor_find_program(name, path, sizeof(path))) {
+        doctor_report(FINE, what, "", "%s", path);
     } else {
-        report(LIMITED, what, advice, "no program '%s'", name);
+        doctor_report(LIMITED, what, advice, "no program '%s'", name);
     }
 }
 
@@ -136,15 +131,16 @@ static void check_limits(void)
 
     getrlimit(RLIMIT_NOFILE, &files);
     getrlimit(RLIMIT_MEMLOCK, &memlock);
-    report(files.rlim_cur < FILES_WANTED ? LIMITED : FINE, "open files",
-           "ulimit -n 4096: scenarios with many connections need two each",
-           "RLIMIT_NOFILE %llu", (unsigned long long)files.rlim_cur);
+    doctor_report(files.rlim_cur < FILES_WANTED ? LIMITED : FINE, "open files",
+                  "ulimit -n 4096: scenarios with many connections need two each",
+                  "RLIMIT_NOFILE %llu", (unsigned long long)files.rlim_cur);
     if (memlock.rlim_cur == RLIM_INFINITY) {
-        report(FINE, "locked memory", "", "RLIMIT_MEMLOCK unlimited");
+        doctor_report(FINE, "locked memory", "", "RLIMIT_MEMLOCK unlimited");
     } else {
-        report(memlock.rlim_cur < MEMLOCK_WANTED ? LIMITED : FINE, "locked memory",
-               "nothing in this version needs it; RDMA will: ulimit -l unlimited",
-               "RLIMIT_MEMLOCK %llu KiB", (unsigned long long)memlock.rlim_cur / 1024);
+        doctor_report(memlock.rlim_cur < MEMLOCK_WANTED ? LIMITED : FINE, "locked memory",
+                      "RDMA locks its buffers, 64 MiB and more: ulimit -l unlimited",
+                      "RLIMIT_MEMLOCK %llu KiB",
+                      (unsigned long long)memlock.rlim_cur / 1024);
     }
 }
 
@@ -161,16 +157,19 @@ static int examine(void)
     able = check_loopback(os);
     check_drivers(os);
     check_limits();
-    check_program("dot", "graphviz",
-                  "install graphviz: pictures as .svg, .png and .pdf; text "
-                  "and .dot work without");
-    check_program("ceph-mon", "ceph-mon", "install ceph-mon: tests against a real monitor");
-    check_program("ceph", "ceph",
-                  "install ceph-common: a real client to talk to "
-                  "msgrlab peer serve");
+    doctor_check_program("dot", "graphviz",
+                         "install graphviz: pictures as .svg, .png and .pdf; text "
+                         "and .dot work without");
+    doctor_check_program("ceph-mon", "ceph-mon",
+                         "install ceph-mon: tests against a real monitor");
+    doctor_check_program("ceph", "ceph",
+                         "install ceph-common: a real client to talk to "
+                         "msgrlab peer serve");
+    doctor_check_rdma();
     os_linux_free(os);
-    printf("\n%s\n", able ? "Scenarios run here: msgrlab run scenarios/hello.lua"
-                          : "Scenarios cannot run here.");
+    printf("\nSimulated scenarios run anywhere: msgrlab run scenarios/hello.lua\n%s\n",
+           able ? "Real ones run here, too: msgrlab run scenarios/hello.lua --on linux"
+                : "Real ones (--on linux) cannot run here.");
     return able ? EXIT_OK : EXIT_CANNOT;
 }
 

@@ -11,6 +11,12 @@
 /* X(name, summary) in the order of --help. */
 #define COMMANDS(X)                                                                      \
     X(run,    "run a scenario and check what it expects")                                \
+    X(replay, "repeat a recorded run, and say whether it was the same")                  \
+    X(diff,   "where two recordings begin to differ")                                    \
+    X(hashes, "what each of many seeds gives, to compare builds and machines")           \
+    X(campaign, "many seeds on all processors; failures are kept")                       \
+    X(shrink, "the few decisions that a recorded failure needs")                            \
+    X(faults, "what can go wrong, and what of it ever did")                              \
     X(show,   "draw or print what a trace recorded")                                     \
     X(peer,   "speak to a real Ceph daemon, or be spoken to")                            \
     X(bench,  "figures of this machine, with the raw system beside them")                \

@@ -16,10 +16,10 @@
     X(CANNOT,         4,   "that cannot be done here: device, address, missing program") \
     X(FILE,           5,   "a trace or another file could not be read or written")       \
     X(TIMEOUT,        6,   "the time limit of the run passed")                           \
-    X(CRASH,          10,  "reserved: a simulated node crashed")                         \
-    X(SAFETY,         11,  "reserved: an invariant was violated")                        \
-    X(LIVENESS,       12,  "the simulated world stood still, or ran in circles")         \
-    X(NONDETERMINISM, 13,  "reserved: the same seed gave two different runs")            \
+    X(CRASH,          10,  "the program crashed, or a sanitizer found something")         \
+    X(SAFETY,         11,  "an invariant was violated")                                     \
+    X(LIVENESS,       12,  "stood still, ran in circles, or did not recover from faults") \
+    X(NONDETERMINISM, 13,  "the same seed, or the same choices, gave two different runs") \
     X(INTERRUPTED,    130, "stopped by Ctrl-C; what was found so far was printed")
 // clang-format on
 

@@ -58,6 +58,16 @@ uint32_t expect_count(const struct expect_list *list, enum expect_state state)
     return n;
 }
 
+const struct expectation *expect_not_converged(const struct expect_list *list)
+{
+    const struct expectation *e = list->first;
+
+    while (e != NULL && !e->not_converged) {
+        e = e->next;
+    }
+    return e;
+}
+
 /* ---- deliveries -------------------------------------------------------------------- */
 
 /* How many messages of `from` arrived behind one of lower priority. */
@@ -135,31 +145,82 @@ static void judge_event(struct expectation *e, struct lab *lab, bool last)
     }
 }
 
+/* ---- sessions ---------------------------------------------------------------------- */
+
+/* What one side sent on a connection: all of it arrived, or the session is over and what
+ * arrived came before what did not (a gap would have ended the run). */
+static void judge_session(struct expectation *e, struct lab *lab, bool last)
+{
+    struct lab_sums sums;
+    uint64_t arrived;
+    bool over;
+
+    lab_sums(lab, NULL, NULL, e->ledger, &sums);
+    lab_lock(lab);
+    over = e->ledger->conn->closed;
+    lab_unlock(lab);
+    arrived = sums.delivered - sums.duplicates;
+    snprintf(e->observed, sizeof(e->observed),
+             "%" PRIu64 " of %" PRIu64 " delivered, %" PRIu64 " more than once, %" PRIu64
+             " out of order; the session is %s",
+             arrived, sums.sent, sums.duplicates, sums.inversions, over ? "over" : "up");
+    if (sums.duplicates > 0 || sums.inversions > 0 || sums.corrupt > 0) {
+        e->state = EXPECT_FAILED;
+    } else if (arrived == sums.sent || (over && e->prefix)) {
+        e->state = EXPECT_MET;
+    } else if (last) {
+        e->state = EXPECT_FAILED;
+    }
+}
+
 static void judge(struct expectation *e, struct lab *lab, bool last)
 {
     if (e->kind == EXPECT_DELIVERED) {
         judge_delivered(e, lab, last);
     } else if (e->kind == EXPECT_EVENT) {
         judge_event(e, lab, last);
+    } else if (e->kind == EXPECT_SESSION) {
+        judge_session(e, lab, last);
     }
 }
 
 static bool is_awaited(const struct expectation *e)
 {
-    return e->kind == EXPECT_DELIVERED || e->kind == EXPECT_EVENT;
+    return e->kind == EXPECT_DELIVERED || e->kind == EXPECT_EVENT ||
+           e->kind == EXPECT_SESSION;
+}
+
+uint64_t expect_until(const struct expectation *e, const struct lab *lab)
+{
+    uint64_t from = e->made_ns, within = e->within_ns;
+
+    if (lab->disturbed && lab->healed_ns != 0) {
+        from = MAX(from, lab->healed_ns);
+        within = e->within_set ? within : MAX(within, lab_converge_ns(lab));
+    }
+    return from + within;
 }
 
 bool expect_poll_one(struct expectation *e, struct lab *lab)
 {
-    if (e->state == EXPECT_PENDING) {
-        judge(e, lab, lab_now(lab) >= e->made_ns + e->within_ns);
-        if (e->state == EXPECT_FAILED) {
-            char time[32];
-            size_t len = strlen(e->observed);
+    if (e->kind == EXPECT_SESSION && e->state == EXPECT_MET) {
+        e->state = EXPECT_PENDING; /* more may have been sent since */
+    }
+    if (e->state != EXPECT_PENDING) {
+        return true;
+    }
+    judge(e, lab, false);
+    if (e->state == EXPECT_PENDING && lab_now(lab) >= expect_until(e, lab)) {
+        judge(e, lab, true);
+        e->not_converged =
+            e->state == EXPECT_FAILED && lab->disturbed && lab->healed_ns != 0;
+    }
+    if (e->state == EXPECT_FAILED) {
+        char time[32];
+        size_t len = strlen(e->observed);
 
-            snprintf(e->observed + len, sizeof(e->observed) - len, " after %s",
-                     cli_duration_text(lab_now(lab) - e->made_ns, time, sizeof(time)));
-        }
+        snprintf(e->observed + len, sizeof(e->observed) - len, " after %s",
+                 cli_duration_text(lab_now(lab) - e->made_ns, time, sizeof(time)));
     }
     return e->state != EXPECT_PENDING;
 }
@@ -172,7 +233,7 @@ uint32_t expect_poll(struct expect_list *list, struct lab *lab, uint64_t *ret_un
     for (struct expectation *e = list->first; e != NULL; e = e->next) {
         if (is_awaited(e) && !expect_poll_one(e, lab)) {
             pending++;
-            until = MIN(until, e->made_ns + e->within_ns);
+            until = MIN(until, expect_until(e, lab));
         }
     }
     *ret_until = until;

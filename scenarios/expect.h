@@ -27,6 +27,7 @@ enum expect_kind {
     EXPECT_EVENT,
     EXPECT_COUNT,
     EXPECT_STEPS,
+    EXPECT_SESSION,
     EXPECT_KINDS
 };
 
@@ -53,6 +54,7 @@ struct expectation {
     uint64_t made_ns, within_ns; /* waited for from made to made + within */
     struct lab_node *node;       /* borrowed: where */
     uint64_t n;                  /* messages, events */
+    bool within_set;             /* ... by the script */
     bool at_least;               /* or more */
     bool final;                  /* the script waited for it: judged once and for all */
     /* deliveries */
@@ -65,7 +67,11 @@ struct expectation {
     enum lab_counter counter, other;
     bool against_other; /* compare with `other`, else with n */
     enum expect_op op;
-    /* steps */
+    /* sessions */
+    bool prefix; /* what is missing was lost with the session */
+    /* It failed for want of time, after the end of all faults. */
+    bool not_converged;
+    /* steps, sessions */
     struct lab_ledger *ledger; /* borrowed */
     uint32_t index;            /* 0: every message of the ledger */
     uint32_t steps;            /* bit per enum join_step */
@@ -81,6 +87,9 @@ void expect_fini(struct expect_list *list);
 /* A zeroed expectation, pending, at the end of the list. NULL: no memory, or too many. */
 struct expectation *expect_new(struct expect_list *list, enum expect_kind kind);
 
+/* Until when it is waited for. In a run with faults its time begins when they end, and if
+ * the script did not set it, is at least what converging may take (lab_converge_ns). */
+uint64_t expect_until(const struct expectation *e, const struct lab *lab);
 /* Looks at those that are waited for. How many are still pending; *ret_until: when the
  * first of them has waited long enough. */
 uint32_t expect_poll(struct expect_list *list, struct lab *lab, uint64_t *ret_until);
@@ -93,6 +102,8 @@ void expect_settle(struct expect_list *list, struct lab *lab);
 void expect_finish(struct expect_list *list, struct lab *lab, const struct join *join,
                    const char *why);
 uint32_t expect_count(const struct expect_list *list, enum expect_state state);
+/* The first that failed for want of time after the end of all faults; NULL: none. */
+const struct expectation *expect_not_converged(const struct expect_list *list);
 
 /* "S1 S2 R7" to bits; false with the wrong word in `word`. */
 bool expect_parse_steps(const char *text, uint32_t *ret, char *word, size_t size);

@@ -6,7 +6,7 @@
 --
 -- What to look at: the numbers at the steps, and which of them happened on which thread.
 --
---   msgrlab run scenarios/hello.lua --on linux --trace hello.trace
+--   msgrlab run scenarios/hello.lua --trace hello.trace
 --   msgrlab show hello.trace --view iopath -o hello.svg
 --   msgrlab show hello.trace --view message --message 0
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/checkers.h"
 
-#define PAUSE_WAIT_NS (5 * NSEC_PER_SEC)
 #define WAIT_SLICE_NS (50 * NSEC_PER_MSEC) /* how late Ctrl-C may be noticed */
 
 const char *const lab_event_names[LAB_EVENTS] = {"connect", "accept", "reset",
@@ -23,15 +23,36 @@ const char *const lab_counter_names[LAB_COUNTERS] = {
 #undef X
 };
 
-/* Holds the workers of a node. Lives as long as the node: a worker may still be on its way
- * out of the callback when the node goes on. */
-struct lab_pause {
-    struct lab *lab;
-    bool on;
-    uint32_t held; /* workers standing still; under the lab's lock */
-    uint32_t n;
-    struct external_event events[WORKERS_MAX];
-};
+static void on_violation(void *arg, const char *signature, const char *text)
+{
+    struct lab *lab = arg;
+
+    sim_world_violate(lab->world->sim, signature, "%s", text);
+}
+
+static uint64_t world_time(void *arg)
+{
+    struct lab *lab = arg;
+
+    return sim_world_now(lab->world->sim);
+}
+
+/* The checkers look at every record of a simulated run. */
+static int watch_invariants(struct lab *lab)
+{
+    const struct checkers_opts opts = {
+        .violate = on_violation, .now = world_time, .arg = lab};
+
+    if (lab->world->sim == NULL || lab->world->trace == NULL) {
+        return 0;
+    }
+    lab->checkers = checkers_new(&opts);
+    if (lab->checkers == NULL) {
+        return -ENOMEM;
+    }
+    world_observe(lab->world, checkers_record, lab->checkers);
+    return 0;
+}
 
 int lab_new(struct world *world, struct lab **ret)
 {
@@ -44,7 +65,7 @@ int lab_new(struct world *world, struct lab **ret)
     lab->inbox_tail = &lab->inbox;
     lab->lock = os_mutex_new(world->os, "lab");
     lab->changed = os_cond_new(world->os, "lab.changed");
-    if (lab->lock == NULL || lab->changed == NULL) {
+    if (lab->lock == NULL || lab->changed == NULL || watch_invariants(lab) < 0) {
         lab_free(lab);
         return -ENOMEM;
     }
@@ -148,14 +169,26 @@ const struct policy *lab_node_policy(const struct lab_node *node, int peer_type)
     return fallback;
 }
 
+/* Where it is to listen: where it did in its former life, or as the scenario says. */
+static int choose_address(const struct lab_node *node, struct entity_addrvec *ret,
+                          const char **ret_text, const char **ret_why)
+{
+    *ret_text = node->opts.address[0] != '\0' ? node->opts.address : "127.0.0.1:0";
+    *ret_why = "";
+    if (node->lives > 0 && node->addrs.n > 0) {
+        *ret = node->addrs;
+        return 0;
+    }
+    return entity_addrvec_parse(*ret_text, ADDR_MSGR2, 0, ret, ret_why);
+}
+
 static int bind_node(struct lab_node *node, char *why, size_t size)
 {
     struct entity_addrvec addrs = {.n = 1};
-    const char *text = node->opts.address[0] != '\0' ? node->opts.address : "127.0.0.1:0";
-    const char *reason = "";
+    const char *text, *reason;
     int rc;
 
-    if (entity_addrvec_parse(text, ADDR_MSGR2, 0, &addrs, &reason) < 0) {
+    if (choose_address(node, &addrs, &text, &reason) < 0) {
         snprintf(why, size, "'%s' is no address: %s", text, reason);
         return -EINVAL;
     }
@@ -239,6 +272,16 @@ static int start_messenger(struct lab_node *node, char *why, size_t size)
     return rc;
 }
 
+static void publish_addrs(struct lab_node *node)
+{
+    struct entity_addrvec addrs;
+
+    messenger_addrs(node->messenger, &addrs);
+    lab_lock(node->lab);
+    node->addrs = addrs;
+    lab_unlock(node->lab);
+}
+
 int lab_node_start(struct lab_node *node, char *why, size_t size)
 {
     int rc;
@@ -252,8 +295,16 @@ int lab_node_start(struct lab_node *node, char *why, size_t size)
         return rc;
     }
     node->started = true;
-    messenger_addrs(node->messenger, &node->addrs);
+    publish_addrs(node);
     return 0;
+}
+
+int lab_node_rebind(struct lab_node *node)
+{
+    int rc = messenger_rebind(node->messenger);
+
+    publish_addrs(node);
+    return rc;
 }
 
 /* ---- looking at it ----------------------------------------------------------------- */
@@ -286,82 +337,6 @@ void lab_node_counters(const struct lab_node *node, uint64_t ret[LAB_COUNTERS])
     }
 }
 
-/* ---- standing still ---------------------------------------------------------------- */
-
-static void hold_worker(void *arg)
-{
-    struct lab_pause *pause = arg;
-    struct lab *lab = pause->lab;
-
-    lab_lock(lab);
-    pause->held++;
-    lab_changed(lab);
-    while (pause->on) {
-        os_cond_wait(lab->world->os, lab->changed, lab->lock, -1);
-    }
-    pause->held--;
-    lab_changed(lab);
-    lab_unlock(lab);
-}
-
-static int make_pause(struct lab_node *node)
-{
-    struct lab_pause *pause = calloc(1, sizeof(*pause));
-
-    if (pause == NULL) {
-        return -ENOMEM;
-    }
-    pause->lab = node->lab;
-    pause->n = worker_pool_size(messenger_workers(node->messenger));
-    for (uint32_t i = 0; i < pause->n; i++) {
-        external_event_init(&pause->events[i], "pause", hold_worker, pause);
-    }
-    node->pause = pause;
-    return 0;
-}
-
-/* Until as many workers stand still as should, or it takes too long. */
-static int wait_for_held(struct lab_pause *pause, uint32_t want)
-{
-    struct lab *lab = pause->lab;
-    uint64_t until = lab_now(lab) + PAUSE_WAIT_NS;
-
-    while (pause->held != want) {
-        if (lab_now(lab) >= until) {
-            return -ETIMEDOUT;
-        }
-        lab_wait_change(lab, until);
-    }
-    return 0;
-}
-
-int lab_node_pause(struct lab_node *node, bool on)
-{
-    struct lab *lab = node->lab;
-    struct worker_pool *pool;
-    int rc = 0;
-
-    CHECK(node->started);
-    if (node->pause == NULL && on) {
-        rc = make_pause(node);
-    }
-    if (rc < 0 || node->pause == NULL || node->pause->on == on) {
-        return rc;
-    }
-    lab_lock(lab);
-    node->pause->on = on;
-    lab_changed(lab);
-    lab_unlock(lab);
-    pool = messenger_workers(node->messenger);
-    for (uint32_t i = 0; on && i < node->pause->n; i++) {
-        event_center_post(&worker_pool_at(pool, i)->center, &node->pause->events[i]);
-    }
-    lab_lock(lab);
-    rc = wait_for_held(node->pause, on ? node->pause->n : 0);
-    lab_unlock(lab);
-    return rc;
-}
-
 /* ---- the end ----------------------------------------------------------------------- */
 
 bool lab_drain(struct lab *lab, uint64_t timeout_ns)
@@ -372,7 +347,7 @@ bool lab_drain(struct lab *lab, uint64_t timeout_ns)
         struct lab_node *node = lab->nodes[i];
         uint64_t now = lab_now(lab);
 
-        if (node->started && !(node->pause != NULL && node->pause->on) &&
+        if (node->started && !lab_node_is_paused(node) &&
             !messenger_drain(node->messenger, now < until ? until - now : 0)) {
             return false;
         }
@@ -406,8 +381,8 @@ static void free_messenger(struct lab_node *node)
         uint64_t *c = node->counters;
 
         lab_node_counters(node, c);
-        node->leaked = c[LAB_COUNTER_connections] != 0 || c[LAB_COUNTER_accepting] != 0 ||
-                       c[LAB_COUNTER_dispatch_depth] != 0;
+        node->leaked = node->leaked || c[LAB_COUNTER_connections] != 0 ||
+                       c[LAB_COUNTER_accepting] != 0 || c[LAB_COUNTER_dispatch_depth] != 0;
     }
     messenger_free(node->messenger);
     node->messenger = NULL;
@@ -417,27 +392,33 @@ static void free_messenger(struct lab_node *node)
     node->os = NULL;
 }
 
-void lab_shutdown(struct lab *lab)
+/* The story is over: nothing is counted, and nobody waits, any more. */
+static void close_books(struct lab *lab)
 {
     lab_lock(lab);
     lab->closing = true;
     lab_changed(lab);
     lab_unlock(lab);
     lab->stop_senders = true;
-    for (int i = 0; i < lab->n_nodes; i++) {
-        if (lab->nodes[i]->messenger != NULL && lab->nodes[i]->pause != NULL) {
-            lab_node_pause(lab->nodes[i], false);
-        }
-    }
-    lab_senders_join(lab);
+}
+
+void lab_shutdown(struct lab *lab)
+{
+    close_books(lab);
+    lab_heal(lab);
+    lab_senders_join(lab, false);
     for (int i = 0; i < lab->n_nodes; i++) {
         if (lab->nodes[i]->started && lab->nodes[i]->messenger != NULL) {
             messenger_shutdown(lab->nodes[i]->messenger);
         }
     }
     drop_references(lab);
+    lab_bury_all(lab);
     for (int i = 0; i < lab->n_nodes; i++) {
         free_messenger(lab->nodes[i]);
+    }
+    if (lab->checkers != NULL) {
+        checkers_finish(lab->checkers);
     }
 }
 
@@ -460,6 +441,7 @@ void lab_free(struct lab *lab)
     }
     for (int i = 0; i < lab->n_nodes; i++) {
         CHECK(lab->nodes[i]->messenger == NULL);
+        CHECK(lab->nodes[i]->graves == NULL);
         free(lab->nodes[i]->pause);
         free(lab->nodes[i]->log);
         free(lab->nodes[i]);
@@ -474,5 +456,6 @@ void lab_free(struct lab *lab)
     free(lab->conns);
     os_cond_free(lab->world->os, lab->changed);
     os_mutex_free(lab->world->os, lab->lock);
+    checkers_free(lab->checkers);
     free(lab);
 }

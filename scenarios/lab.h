@@ -32,9 +32,12 @@
 #define LAB_SENDERS_MAX 64          /* threads of the application, of one run */
 #define LAB_POLICIES_MAX 8
 #define LAB_SEND_RETRY_NS 1000000 /* while out_q is full */
+#define LAB_LANE_ECHO UINT16_MAX  /* lane of answers; 0 is the script's, 1.. are senders' */
 
+struct checkers;
 struct lab;
 struct lab_conn;
+struct lab_grave;
 struct lab_node;
 struct lab_pause;
 struct lab_sender;
@@ -98,7 +101,9 @@ struct lab_entry {
     bool reply, failed, owned; /* an echo; never sent; literal is freed with this entry */
 };
 
+/* Order is kept within a session, for what one thread sent at one priority. */
 struct lab_order {
+    uint64_t session; /* the receiver's connection */
     uint16_t lane, priority;
     uint32_t last; /* index received */
 };
@@ -148,7 +153,9 @@ struct lab_node {
         bool explicit_; /* the scenario said so, not we */
         const struct policy *policy;
     } policies[LAB_POLICIES_MAX];
-    struct lab_pause *pause; /* owned; NULL: running */
+    struct lab_pause *pause;  /* owned; NULL: running */
+    struct lab_grave *graves; /* owned: former lives, the last one first */
+    uint32_t lives;           /* that ended */
 
     /* Under the lab's lock. */
     bool handler; /* received messages go to the inbox */
@@ -166,7 +173,8 @@ struct lab_node {
 };
 
 struct lab {
-    struct world *world; /* borrowed */
+    struct world *world;       /* borrowed */
+    struct checkers *checkers; /* owned; NULL: on Linux, and without a trace */
     struct os_mutex *lock;
     struct os_cond *changed;
     struct lab_node *nodes[WORLD_NODES_MAX + 1]; /* owned */
@@ -181,11 +189,15 @@ struct lab {
     uint64_t n_messages;
     uint64_t changes; /* how often something changed */
     bool closing;     /* the story is over: nothing is counted any more */
-    char fault[200];  /* the first corruption seen, in words */
+    /* The first promise that was broken, whatever the script expects: a wrong byte, a message
+     * twice, out of order or behind a gap. In words, and as a signature (sim/checkers.h). */
+    char fault[300], fault_signature[120];
     /* The scenario's thread stops waiting when this says so (time limit, Ctrl-C). */
     bool (*is_stopped)(void *arg);
     void *stop_arg;
     _Atomic bool stop_senders;
+    bool disturbed;     /* the scenario did something that others would call a fault */
+    uint64_t healed_ns; /* when all faults ended; 0: not yet */
 };
 
 /* 0 or -ENOMEM. */
@@ -223,12 +235,45 @@ int lab_node_set_policy(struct lab_node *node, int peer_type, const struct polic
 const struct policy *lab_node_policy(const struct lab_node *node, int peer_type);
 /* Starts it, and binds it if it serves. 0, or a negative errno with `why`. */
 int lab_node_start(struct lab_node *node, char *why, size_t size);
+/* It listens elsewhere from now on, and its connections are marked down (Ceph does so when
+ * it was taken for dead). 0 or a negative errno; then it listens nowhere. */
+int lab_node_rebind(struct lab_node *node);
 /* Its counters now; exact after lab_shutdown. Zeros if it was never started. */
 void lab_node_counters(const struct lab_node *node, uint64_t ret[LAB_COUNTERS]);
 /* Everything accepted so far was handed to the stacks; false after that time. */
 bool lab_drain(struct lab *lab, uint64_t timeout_ns);
-/* All its workers stand still (true) or go on. 0 or a negative errno. */
+
+/* ---- what befalls nodes (lab_fate.c) ---- */
+
+/* All its workers stand still (true) or go on, between two of their passes: whoever calls
+ * into the node does not wait for them. 0 or a negative errno. */
 int lab_node_pause(struct lab_node *node, bool on);
+bool lab_node_is_paused(const struct lab_node *node);
+/* All its threads stand still for so long, wherever they are, with locks in their hands.
+ * -EOPNOTSUPP outside the simulated world; -ESRCH: it does not run. */
+int lab_node_freeze(struct lab_node *node, uint64_t ns);
+/* It dies: the process, or (power_loss) the machine. What was not sent is lost, its
+ * connections are closed. -EOPNOTSUPP outside the simulated world; -ESRCH: it does not run;
+ * -ENOMEM. Not from a handler. */
+int lab_node_kill(struct lab_node *node, bool power_loss);
+/* A new life at the same address, with the nonce of the former one or another. As
+ * lab_node_start; -EINVAL: it is not dead. */
+int lab_node_restart(struct lab_node *node, bool same_nonce, char *why, size_t size);
+/* It died and was not restarted. */
+static inline bool lab_node_is_dead(const struct lab_node *node)
+{
+    return node->lives > 0 && !node->started;
+}
+/* Shuts down and frees former lives; for lab_shutdown. */
+void lab_bury_all(struct lab *lab);
+/* No faults any more: those of rules and profile stop, links are whole, who stands still
+ * goes on; who is dead stays dead. Twice is fine. */
+void lab_heal(struct lab *lab);
+/* Something happened in this run that a network or a machine does and a program cannot help
+ * (a fault fired, a link was cut, a node stood still or died). */
+bool lab_is_disturbed(struct lab *lab);
+/* How long after lab_heal everything may take to come right: from the nodes' time-outs. */
+uint64_t lab_converge_ns(const struct lab *lab);
 
 /* ---- connections and messages (lab_send.c) ---- */
 
@@ -269,8 +314,11 @@ void lab_echo(struct lab_node *node, struct message *msg, const struct lab_entry
 /* Starts a thread of the application on the ledger's node that sends n messages. Literals
  * must stay. */
 int lab_sender_start(struct lab_ledger *ledger, const struct lab_spec *spec, uint64_t n);
-/* Joins them; they stop at once when lab->stop_senders is set. */
-void lab_senders_join(struct lab *lab);
+/* Joins them, those of dead nodes or the others; they stop at once when lab->stop_senders
+ * is set. */
+void lab_senders_join(struct lab *lab, bool dead);
+/* Under the lock: the node died, and its senders with it. */
+void lab_senders_died(struct lab *lab, const struct lab_node *node);
 /* Senders that have not finished; errors of those that have: 0 or the first errno. */
 int lab_senders_running(struct lab *lab, int *ret_error);
 
@@ -278,6 +326,10 @@ int lab_senders_running(struct lab *lab, int *ret_error);
 
 /* The callbacks of a node. */
 struct dispatcher lab_dispatcher(struct lab_node *node);
+/* Under the lock: a promise is broken. Ends a simulated run; on Linux it is remembered. The
+ * first one wins. `rule` is the signature without the node. */
+void lab_violate(struct lab *lab, const struct lab_node *node, const char *rule,
+                 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* The next message for a handler, or NULL. The caller frees it with lab_inbox_free. */
 struct lab_inbox *lab_inbox_pop(struct lab *lab);
 void lab_inbox_free(struct lab_inbox *item);

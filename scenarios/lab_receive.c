@@ -5,6 +5,7 @@
  * dispatch, on the workers.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "engine/util.h"
 #include "scenarios/keyed.h"
 #include "scenarios/lab.h"
+#include "sim/world.h"
 
 static const char *const segment_names[3] = {"front", "middle", "data"};
 
@@ -70,34 +72,90 @@ static bool message_is_right(const struct lab_entry *entry, const struct message
 
 /* ---- booking; all under the lock --------------------------------------------------- */
 
-static void book_order(struct lab_ledger *ledger, const struct lab_entry *entry,
-                       uint32_t index)
+void lab_violate(struct lab *lab, const struct lab_node *node, const char *rule,
+                 const char *fmt, ...)
 {
-    struct lab_order *order = NULL;
+    va_list args;
 
-    for (uint32_t i = 0; i < ledger->n_orders && order == NULL; i++) {
-        if (ledger->orders[i].lane == entry->lane &&
-            ledger->orders[i].priority == entry->priority) {
-            order = &ledger->orders[i];
+    if (lab->fault[0] != '\0') {
+        return;
+    }
+    va_start(args, fmt);
+    vsnprintf(lab->fault, sizeof(lab->fault), fmt, args);
+    va_end(args);
+    snprintf(lab->fault_signature, sizeof(lab->fault_signature), "%s %s", rule,
+             node->opts.name);
+    if (lab->world->sim != NULL) {
+        sim_world_violate(lab->world->sim, lab->fault_signature, "%s", lab->fault);
+    }
+}
+
+static struct lab_order *find_order(struct lab_ledger *ledger, const struct lab_order *key)
+{
+    struct lab_order *order;
+
+    for (uint32_t i = ledger->n_orders; i > 0; i--) { /* the latest session first */
+        order = &ledger->orders[i - 1];
+        if (order->session == key->session && order->lane == key->lane &&
+            order->priority == key->priority) {
+            return order;
         }
     }
-    if (order == NULL) {
-        if (ledger->n_orders == ledger->cap_orders) {
-            uint32_t cap = ledger->cap_orders == 0 ? 4 : ledger->cap_orders * 2;
-            struct lab_order *grown = realloc(ledger->orders, cap * sizeof(*grown));
+    if (ledger->n_orders == ledger->cap_orders) {
+        uint32_t cap = ledger->cap_orders == 0 ? 4 : ledger->cap_orders * 2;
+        struct lab_order *grown = realloc(ledger->orders, cap * sizeof(*grown));
 
-            CHECK(grown != NULL); /* 8 bytes a priority and thread */
-            ledger->orders = grown;
-            ledger->cap_orders = cap;
-        }
-        order = &ledger->orders[ledger->n_orders++];
-        *order = (struct lab_order){.lane = entry->lane, .priority = entry->priority};
+        CHECK(grown != NULL); /* 16 bytes a session, priority and thread */
+        ledger->orders = grown;
+        ledger->cap_orders = cap;
     }
+    order = &ledger->orders[ledger->n_orders++];
+    *order = *key;
+    return order;
+}
+
+/* A message that was sent between two others of a session, and did not arrive between them;
+ * 0: there is none. Sends by address may begin a session anywhere. */
+static uint32_t find_gap(const struct lab_ledger *ledger, const struct lab_order *order,
+                         uint32_t index)
+{
+    if (order->last == 0 && ledger->conn == NULL) {
+        return 0;
+    }
+    for (uint32_t i = order->last + 1; i < index; i++) {
+        const struct lab_entry *e = &ledger->entries[i - 1];
+
+        if (e->lane == order->lane && e->priority == order->priority && !e->failed) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+/* The first arrival of a message. */
+static void book_order(struct lab_node *node, struct lab_ledger *ledger,
+                       const struct lab_entry *entry, uint32_t index, uint64_t session)
+{
+    const struct lab_order key = {
+        .session = session, .lane = entry->lane, .priority = entry->priority};
+    struct lab_order *order = find_order(ledger, &key);
+    uint32_t gap;
+
     if (index < order->last) {
         ledger->inversions++;
-    } else {
-        order->last = index;
+        lab_violate(node->lab, node, "out_of_order",
+                    "message %u from %s to %s arrives after message %u of its session",
+                    index, ledger->from->opts.name, node->opts.name, order->last);
+        return;
     }
+    gap = find_gap(ledger, order, index);
+    if (gap != 0) {
+        lab_violate(node->lab, node, "gap",
+                    "message %u from %s to %s arrives, and message %u, sent before it in "
+                    "the same session, did not",
+                    index, ledger->from->opts.name, node->opts.name, gap);
+    }
+    order->last = index;
 }
 
 static void book_arrival(struct lab_node *node, uint64_t id)
@@ -165,15 +223,15 @@ static void book(struct lab_node *node, struct message *msg, bool right, const c
     entry->received++;
     if (entry->received > 1) {
         ledger->duplicates++;
+        lab_violate(lab, node, "twice", "message %u from %s arrives at %s a second time",
+                    index, ledger->from->opts.name, node->opts.name);
     } else {
-        book_order(ledger, entry, index);
+        book_order(node, ledger, entry, index, conn_id(msg->conn));
     }
     if (!right) {
         ledger->corrupt++;
-        if (lab->fault[0] == '\0') {
-            snprintf(lab->fault, sizeof(lab->fault), "message %u from %s to %s: %s", index,
-                     ledger->from->opts.name, node->opts.name, why);
-        }
+        lab_violate(lab, node, "corrupt", "message %u from %s to %s: %s", index,
+                    ledger->from->opts.name, node->opts.name, why);
     }
     book_arrival(node, msg->header.tid);
     if (node->handler) {

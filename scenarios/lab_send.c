@@ -274,6 +274,18 @@ static bool is_stopped(struct lab *lab)
     return lab->stop_senders || (lab->is_stopped != NULL && lab->is_stopped(lab->stop_arg));
 }
 
+/* To wherever the node listens now: it may have another address than when the run began. */
+static int send_by_address(struct lab_ledger *ledger, struct message *msg)
+{
+    struct entity_addrvec addrs;
+
+    lab_lock(ledger->from->lab);
+    addrs = ledger->to->addrs;
+    lab_unlock(ledger->from->lab);
+    return messenger_send_to(ledger->from->messenger, msg,
+                             (int)ledger->to->opts.messenger.entity_type, &addrs);
+}
+
 /* Hands a booked message to the messenger; takes over both references. */
 static int transmit(struct lab_ledger *ledger, struct connection *conn, struct message *msg,
                     uint32_t index, bool wait)
@@ -285,10 +297,7 @@ static int transmit(struct lab_ledger *ledger, struct connection *conn, struct m
     msg->header.tid = (uint64_t)ledger->number << 32 | index;
     message_ref(msg); /* ours, to read its trace identity afterwards */
     for (;;) {
-        rc = conn != NULL ? messenger_send(conn, msg)
-                          : messenger_send_to(node->messenger, msg,
-                                              (int)ledger->to->opts.messenger.entity_type,
-                                              &ledger->to->addrs);
+        rc = conn != NULL ? messenger_send(conn, msg) : send_by_address(ledger, msg);
         if (rc != -EAGAIN || !wait) {
             break;
         }
@@ -446,7 +455,7 @@ void lab_echo(struct lab_node *node, struct message *msg, const struct lab_entry
     int rc = ledger != NULL && answer != NULL ? 0 : -ENOMEM;
 
     booked.flow = 0;
-    booked.lane = 0;
+    booked.lane = LAB_LANE_ECHO;
     booked.received = 0;
     booked.reply = true;
     booked.owned = false;

@@ -14,7 +14,7 @@ struct lab_sender {
     struct lab_spec spec;
     uint64_t n;
     struct os_thread *thread; /* owned until joined */
-    bool done;                /* under the lab's lock */
+    bool done, dead;          /* under the lab's lock; dead: with its node */
     int error;                /* under the lab's lock */
 };
 
@@ -30,7 +30,8 @@ static void run_sender(void *arg)
     }
     lab_lock(lab);
     sender->done = true;
-    sender->error = rc == -ECANCELED ? 0 : rc;
+    /* A session that ended is for expectations to judge. */
+    sender->error = rc == -ECANCELED || rc == -ENOTCONN ? 0 : rc;
     lab_changed(lab);
     lab_unlock(lab);
 }
@@ -78,11 +79,26 @@ int lab_senders_running(struct lab *lab, int *ret_error)
     return running;
 }
 
-void lab_senders_join(struct lab *lab)
+void lab_senders_join(struct lab *lab, bool dead)
+{
+    int left = 0;
+
+    for (int i = 0; i < lab->n_senders; i++) {
+        if (lab->senders[i]->dead == dead) {
+            os_thread_join(lab->senders[i]->thread);
+            free(lab->senders[i]);
+        } else {
+            lab->senders[left++] = lab->senders[i];
+        }
+    }
+    lab->n_senders = left;
+}
+
+void lab_senders_died(struct lab *lab, const struct lab_node *node)
 {
     for (int i = 0; i < lab->n_senders; i++) {
-        os_thread_join(lab->senders[i]->thread);
-        free(lab->senders[i]);
+        if (lab->senders[i]->ledger->from == node) {
+            lab->senders[i]->dead = lab->senders[i]->done = true;
+        }
     }
-    lab->n_senders = 0;
 }

@@ -55,6 +55,11 @@ struct expectation *api_test_expectation(lua_State *L, int idx);
 void api_open_world(lua_State *L);
 /* A field of `net` in the simulated world (lua_net.c). */
 int api_net_index(lua_State *L);
+/* lua_fault.c: a field of `fault`, in both worlds. */
+void api_open_fault(lua_State *L);
+int api_fault_index(lua_State *L);
+/* lua_swarm.c: a field of `swarm`, in both worlds. */
+int api_swarm_index(lua_State *L);
 /* Runs handlers and waits, until nothing of what is expected is pending. */
 int api_await_expectations(lua_State *L);
 /* Messages still under way have a moment to arrive. */

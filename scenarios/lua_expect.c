@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lua_expect.c: expect.delivered, .event, .count, .steps and .that, and what may follow
+ * lua_expect.c: expect.delivered, .event, .session, .count, .steps and .that, and what may follow
  * them: expect.delivered(b, 100):in_order():exactly_once():within("5s").
  */
 #include <stdio.h>
@@ -162,6 +162,19 @@ static int expect_steps(lua_State *L)
     return 1;
 }
 
+/* expect.session(c): what was sent on it arrives, in order, once */
+static int expect_session(lua_State *L)
+{
+    struct lab_conn *conn = api_check_conn(L, 1);
+    struct expectation *e = push_expectation(L, EXPECT_SESSION);
+
+    e->ledger = conn->ledger;
+    snprintf(e->text, sizeof(e->text),
+             "all that node %s sent on connection %u is delivered, in order, once",
+             conn->node->opts.name, conn->number);
+    return 1;
+}
+
 /* ---- what may follow --------------------------------------------------------------- */
 
 /* Adds words to the text, and leaves the expectation on the stack for the next word. */
@@ -178,9 +191,10 @@ static struct expectation *check_kind(lua_State *L, const char *word, bool event
 {
     struct expectation *e = check_expectation(L, 1);
 
-    if (e->kind != EXPECT_DELIVERED && !(events && e->kind == EXPECT_EVENT)) {
+    if (e->kind != EXPECT_DELIVERED && !(events && e->kind == EXPECT_EVENT) &&
+        !(events && e->kind == EXPECT_SESSION)) {
         luaL_error(L, "%s belongs to expect.delivered%s", word,
-                   events ? " and expect.event" : "");
+                   events ? ", expect.event and expect.session" : "");
     }
     if (e->state != EXPECT_PENDING) {
         luaL_error(L, "%s comes too late: the expectation was waited for", word);
@@ -216,6 +230,9 @@ static int word_at_least(lua_State *L)
 {
     struct expectation *e = check_kind(L, "at_least", true);
 
+    if (e->kind == EXPECT_SESSION) {
+        return luaL_error(L, "at_least belongs to expect.delivered and expect.event");
+    }
     e->at_least = true;
     return qualified(L, e, " or more");
 }
@@ -242,9 +259,21 @@ static int word_within(lua_State *L)
     char words[60], time[32];
 
     e->within_ns = args_to_duration(L, 2, "within");
+    e->within_set = true;
     snprintf(words, sizeof(words), " within %s",
              cli_duration_text(e->within_ns, time, sizeof(time)));
     return qualified(L, e, words);
+}
+
+static int word_prefix_then_reset(lua_State *L)
+{
+    struct expectation *e = check_expectation(L, 1);
+
+    if (e->kind != EXPECT_SESSION) {
+        luaL_error(L, "prefix_then_reset belongs to expect.session");
+    }
+    e->prefix = true;
+    return qualified(L, e, ", or its beginning and then a reset");
 }
 
 static int expectation_tostring(lua_State *L)
@@ -255,14 +284,19 @@ static int expectation_tostring(lua_State *L)
 
 void api_open_expect(lua_State *L)
 {
-    static const luaL_Reg kinds[] = {
-        {"that", expect_that},     {"delivered", expect_delivered}, {"event", expect_event},
-        {"count", expect_counter}, {"steps", expect_steps},         {NULL, NULL}};
+    static const luaL_Reg kinds[] = {{"that", expect_that},
+                                     {"delivered", expect_delivered},
+                                     {"event", expect_event},
+                                     {"count", expect_counter},
+                                     {"steps", expect_steps},
+                                     {"session", expect_session},
+                                     {NULL, NULL}};
     static const luaL_Reg words[] = {{"in_order", word_in_order},
                                      {"exactly_once", word_exactly_once},
                                      {"by_priority", word_by_priority},
                                      {"at_least", word_at_least},
                                      {"from", word_from},
+                                     {"prefix_then_reset", word_prefix_then_reset},
                                      {"within", word_within},
                                      {"__tostring", expectation_tostring},
                                      {NULL, NULL}};

@@ -45,11 +45,29 @@ struct lab_node *api_check_node(lua_State *L, int idx)
 void api_start_node(lua_State *L, struct lab_node *node)
 {
     char why[300] = "";
-    int rc = lab_node_start(node, why, sizeof(why));
+    int rc;
 
+    if (lab_node_is_dead(node)) {
+        luaL_error(L, "node %s is dead; %s:restart() gives it another life",
+                   node->opts.name, node->opts.name);
+    }
+    rc = lab_node_start(node, why, sizeof(why));
     if (rc < 0) {
         run_of(L)->cannot = rc != -EINVAL;
         luaL_error(L, "%s", why);
+    }
+}
+
+/* Who is dialled may be dead: then nobody answers where it was. */
+static void start_peer(lua_State *L, struct lab_node *node, const char *what)
+{
+    if (lab_node_is_dead(node)) {
+        return;
+    }
+    api_start_node(L, node);
+    if (!node->bound) {
+        luaL_error(L, "%s: node %s has serve = false: nobody can %s to it", what,
+                   node->opts.name, what);
     }
 }
 
@@ -266,12 +284,8 @@ static int connect_node(lua_State *L, struct lab_node *a, struct lab_node *b)
     }
     lua_pop(L, 1);
     agree_on_policy(L, 3, a, b);
-    api_start_node(L, b);
+    start_peer(L, b, "connect");
     api_start_node(L, a);
-    if (!b->bound) {
-        return luaL_error(L, "connect: node %s has serve = false: nobody can connect to it",
-                          b->opts.name);
-    }
     rc = lab_connect(a, b, args_boolean(L, 3, "connect", "anon", false), &conn);
     if (rc < 0) {
         return connect_failed(L, a, rc);
@@ -337,12 +351,8 @@ static struct lab_ledger *pair_ledger(lua_State *L)
         agree_on_policy(L, -1, a, b);
         lua_pop(L, 1);
     }
-    api_start_node(L, b);
+    start_peer(L, b, "send");
     api_start_node(L, a);
-    if (!b->bound) {
-        luaL_error(L, "send: node %s has serve = false: nobody can send to it",
-                   b->opts.name);
-    }
     ledger = lab_pair_ledger(a, b);
     if (ledger == NULL) {
         luaL_error(L, "send: out of memory");
@@ -503,14 +513,95 @@ static int set_pause(lua_State *L, bool on)
     return 0;
 }
 
+/* What only the simulated world can do. */
+static int fate_failed(lua_State *L, const char *what, const struct lab_node *node, int rc)
+{
+    if (rc == -EOPNOTSUPP) {
+        return luaL_error(L, "%s needs the simulated world (--on sim); this run is --on %s",
+                          what, run_of(L)->world.name);
+    }
+    return luaL_error(L, "%s: node %s %s", what, node->opts.name,
+                      rc == -ESRCH ? "does not run" : strerror(-rc));
+}
+
+/* a:pause(): its workers, until a:resume(); a:pause("10ms"): all its threads */
 static int node_pause(lua_State *L)
 {
-    return set_pause(L, true);
+    struct lab_node *node = api_check_node(L, 1);
+    int rc;
+
+    if (lua_isnoneornil(L, 2)) {
+        return set_pause(L, true);
+    }
+    api_start_node(L, node);
+    rc = lab_node_freeze(node, args_to_duration(L, 2, "pause"));
+    return rc < 0 ? fate_failed(L, "pause for a time", node, rc) : 0;
 }
 
 static int node_resume(lua_State *L)
 {
     return set_pause(L, false);
+}
+
+/* b:kill { how = "crash" | "power_loss" } */
+static int node_kill(lua_State *L)
+{
+    static const char *const options[] = {"how"};
+    static const char *const ways[] = {"crash", "power_loss"};
+    struct lab_node *node = api_check_node(L, 1);
+    int how = 0, rc;
+
+    if (run_of(L)->in_handler) {
+        return luaL_error(L, "kill: a message handler must not kill a node");
+    }
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 2)) {
+        args_table(L, 2, "kill", options, ARRAY_SIZE(options), 0);
+        how = args_choice(L, 2, "kill", "how", ways, ARRAY_SIZE(ways));
+    }
+    rc = lab_node_kill(node, how == 1);
+    return rc < 0 ? fate_failed(L, "kill", node, rc) : 0;
+}
+
+/* b:restart { nonce = "same" | "new" } */
+static int node_restart(lua_State *L)
+{
+    static const char *const options[] = {"nonce"};
+    static const char *const nonces[] = {"new", "same"};
+    struct lab_node *node = api_check_node(L, 1);
+    char why[300] = "";
+    int nonce = 0;
+
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 2)) {
+        args_table(L, 2, "restart", options, ARRAY_SIZE(options), 0);
+        nonce = args_choice(L, 2, "restart", "nonce", nonces, ARRAY_SIZE(nonces));
+    }
+    if (run_of(L)->world.sim == NULL) {
+        return fate_failed(L, "restart", node, -EOPNOTSUPP);
+    }
+    if (lab_node_restart(node, nonce == 1, why, sizeof(why)) < 0) {
+        return luaL_error(L, "restart: %s", why);
+    }
+    return 0;
+}
+
+static int node_rebind(lua_State *L)
+{
+    struct lab_node *node = api_check_node(L, 1);
+    int rc;
+
+    api_start_node(L, node);
+    if (!node->bound) {
+        return luaL_error(L, "rebind: node %s has serve = false: it listens nowhere",
+                          node->opts.name);
+    }
+    rc = lab_node_rebind(node);
+    if (rc < 0) {
+        return luaL_error(L, "rebind: node %s cannot listen anew: %s", node->opts.name,
+                          strerror(-rc));
+    }
+    return 0;
 }
 
 static int node_start(lua_State *L)
@@ -553,6 +644,9 @@ void api_open_node(lua_State *L)
                                        {"events", node_events},
                                        {"pause", node_pause},
                                        {"resume", node_resume},
+                                       {"kill", node_kill},
+                                       {"restart", node_restart},
+                                       {"rebind", node_rebind},
                                        {"start", node_start},
                                        {"name", node_name},
                                        {"addr", node_addr},

@@ -174,7 +174,7 @@ static int wait_expectation(lua_State *L, struct expectation *e)
 {
     struct run *run = run_of(L);
 
-    if (e->kind != EXPECT_DELIVERED && e->kind != EXPECT_EVENT && e->kind != EXPECT_THAT) {
+    if (e->kind == EXPECT_COUNT || e->kind == EXPECT_STEPS) {
         return luaL_error(L, "wait: counters and steps are judged when the run is over");
     }
     for (;;) {
@@ -185,7 +185,7 @@ static int wait_expectation(lua_State *L, struct expectation *e)
         if (expect_poll_one(e, run->lab)) {
             break;
         }
-        wait_for_change(run, seen, e->made_ns + e->within_ns);
+        wait_for_change(run, seen, expect_until(e, run->lab));
     }
     e->final = true;
     if (e->state == EXPECT_FAILED) {
@@ -274,10 +274,33 @@ static int api_try_wait(lua_State *L)
     return wait_until(L, true);
 }
 
+/* All faults end. In the simulated world, where time costs nothing, the run then has as much
+ * of it as converging may take. */
+static void heal(struct run *run)
+{
+    bool first = run->lab->healed_ns == 0;
+
+    lab_heal(run->lab);
+    if (first && run->world.sim != NULL && run->lab->disturbed) {
+        run->deadline_ns =
+            MAX(run->deadline_ns,
+                run->lab->healed_ns + lab_converge_ns(run->lab) + 2 * RUN_SETTLE_NS);
+    }
+}
+
+/* heal(): the end of all faults, before the script's own end */
+static int api_heal(lua_State *L)
+{
+    not_in_handler(L, "heal");
+    heal(run_of(L));
+    return 0;
+}
+
 int api_await_expectations(lua_State *L)
 {
     struct run *run = run_of(L);
 
+    heal(run);
     for (;;) {
         uint64_t seen = changes(run->lab), until;
         uint32_t pending;
@@ -285,8 +308,8 @@ int api_await_expectations(lua_State *L)
 
         lua_host_check_stop(L);
         pump(L);
+        senders = lab_senders_running(run->lab, &error); /* before: they send no more */
         pending = expect_poll(&run->expectations, run->lab, &until);
-        senders = lab_senders_running(run->lab, &error);
         if (error != 0) {
             return luaL_error(L, "a sender thread failed: %s", strerror(-error));
         }
@@ -319,11 +342,6 @@ int api_settle(lua_State *L)
     struct run *run = run_of(L);
     uint64_t until = lab_now(run->lab) + RUN_SETTLE_NS;
 
-    for (int i = 0; i < run->lab->n_nodes; i++) {
-        if (run->lab->nodes[i]->pause != NULL) {
-            lab_node_pause(run->lab->nodes[i], false);
-        }
-    }
     for (;;) {
         uint64_t seen = changes(run->lab);
 
@@ -408,7 +426,7 @@ static int set_index(lua_State *L)
     return 1;
 }
 
-/* Upvalue: "fault" or "net". */
+/* Upvalue: "net". */
 static int needs_simulation(lua_State *L)
 {
     if (run_of(L)->world.sim != NULL) {
@@ -472,11 +490,9 @@ static int api_stats(lua_State *L)
 
 void api_open_world(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"sleep", api_sleep},
-                                         {"wait", api_wait},
-                                         {"try_wait", api_try_wait},
-                                         {"skip", api_skip},
-                                         {"stats", api_stats}};
+    static const luaL_Reg functions[] = {{"sleep", api_sleep},       {"wait", api_wait},
+                                         {"try_wait", api_try_wait}, {"skip", api_skip},
+                                         {"heal", api_heal},         {"stats", api_stats}};
 
     for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
         lua_pushcfunction(L, functions[i].func);
@@ -486,8 +502,10 @@ void api_open_world(lua_State *L)
     set_view(L, "world", world_index);
     lua_pushnil(L);
     set_view(L, "set", set_index);
-    lua_pushliteral(L, "fault");
-    set_view(L, "fault", needs_simulation);
+    lua_pushnil(L);
+    set_view(L, "fault", api_fault_index);
+    lua_pushnil(L);
+    set_view(L, "swarm", api_swarm_index);
     lua_pushliteral(L, "net");
     set_view(L, "net", run_of(L)->world.sim != NULL ? api_net_index : needs_simulation);
 }
@@ -498,5 +516,6 @@ int lua_api_open(lua_State *L)
     api_open_conn(L);
     api_open_expect(L);
     api_open_world(L);
+    api_open_fault(L);
     return 0;
 }

@@ -7,7 +7,7 @@
 -- What to look at: where the messages wait meanwhile, and that the same seed gives the same
 -- trace hash, on every machine.
 --
---   msgrlab run scenarios/partition.lua --on sim --seed 7 --trace partition.trace
+--   msgrlab run scenarios/partition.lua --seed 7 --trace partition.trace
 --   msgrlab show partition.trace --view message
 
 if world.name ~= "sim" then skip("only the simulated world can cut a network") end

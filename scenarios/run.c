@@ -1,57 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scenarios/run.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/trace.h"
 #include "engine/util.h"
 #include "scenarios/lua_api.h"
+#include "scenarios/record.h"
+#include "scenarios/run_guard.h"
 #include "viz/join.h"
 #include "viz/trace_reader.h"
 
 #define LEAK_WAIT_NS                                                                       \
     (2 * NSEC_PER_SEC) /* threads leave /proc a little after they are joined */
+/* What a simulated run may take beyond its time limit, by its own clock, to end well. */
+#define SIM_GRACE_NS (600 * NSEC_PER_SEC)
 
 /* ---- stopping ---------------------------------------------------------------------- */
-
-/* The one thing a signal handler may touch. */
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-}
-
-/* The second Ctrl-C finds the default action, which ends the process at once. */
-static void watch_signals(struct sigaction before[2])
-{
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-
-    interrupted = 0;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &before[0]);
-    sigaction(SIGTERM, &action, &before[1]);
-}
-
-static void restore_signals(const struct sigaction before[2])
-{
-    sigaction(SIGINT, &before[0], NULL);
-    sigaction(SIGTERM, &before[1], NULL);
-}
 
 bool run_is_stopped(void *arg)
 {
     struct run *run = arg;
     int goes_on = RUN_GOES_ON;
 
-    if (interrupted) {
+    if (run_guard_is_interrupted()) {
         atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_INTERRUPTED);
     } else if (os_monotonic_ns(run->world.os) >= run->deadline_ns) {
         atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_TIMED_OUT);
@@ -59,116 +34,60 @@ bool run_is_stopped(void *arg)
     return run->stopped != RUN_GOES_ON;
 }
 
-/* ---- the watchdog ------------------------------------------------------------------ */
+/* On the watchdog's thread: the script is to stop where it looks next. */
+static void stop_softly(void *arg)
+{
+    struct run *run = arg;
+    int goes_on = RUN_GOES_ON;
 
-/* Ends the process when the run is past its limit and nothing it can do itself has helped:
- * a script inside a function of C, or a messenger that does not end. */
-struct watchdog {
-    struct run *run;
-    struct os_mutex *lock;
-    struct os_cond *wake;
-    struct os_thread *thread;
-    bool done;
-};
+    atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_REAL_TIMED_OUT);
+}
 
-static void bark(struct run *run)
+/* The same, when nothing the run can do itself has helped: a script inside a function of C,
+ * or a messenger that does not end. */
+static void bark(void *arg)
 {
     static const char *const what[] = {"in the script", "waiting for expectations",
                                        "shutting the nodes down", "reading the trace",
                                        "ending"};
+    const struct run *run = arg;
 
     fprintf(stderr,
             "msgrlab run: the time limit passed %s, and nothing moves any more.\n"
             "What was recorded so far is in the trace. Giving up.\n",
             what[run->phase]);
-    _exit(EXIT_TIMEOUT);
 }
 
-static void watch(void *arg)
+static int start_guard(struct run *run, struct run_guard *guard)
 {
-    struct watchdog *dog = arg;
-    struct os *os = dog->run->world.os;
-    uint64_t until = dog->run->deadline_ns + RUN_GRACE_NS;
+    bool sim = run->world.sim != NULL;
+    uint64_t real = run->opts.real_timeout_ns;
 
-    os_lock(os, dog->lock);
-    while (!dog->done) {
-        uint64_t now = os_monotonic_ns(os);
-
-        if (now >= until) {
-            bark(dog->run);
-        }
-        os_cond_wait(os, dog->wake, dog->lock, (int64_t)(until - now));
-    }
-    os_unlock(os, dog->lock);
-}
-
-static void watchdog_stop(struct watchdog *dog)
-{
-    struct os *os = dog->run->world.os;
-
-    if (dog->thread != NULL) {
-        os_lock(os, dog->lock);
-        dog->done = true;
-        os_cond_broadcast(os, dog->wake);
-        os_unlock(os, dog->lock);
-        os_thread_join(dog->thread);
-    }
-    os_cond_free(os, dog->wake);
-    os_mutex_free(os, dog->lock);
-}
-
-static int watchdog_start(struct watchdog *dog, struct run *run)
-{
-    struct os *os = run->world.os;
-
-    dog->run = run;
-    dog->lock = os_mutex_new(os, "watchdog");
-    dog->wake = os_cond_new(os, "watchdog.wake");
-    if (dog->lock == NULL || dog->wake == NULL) {
-        return -ENOMEM;
-    }
-    return os_thread_start(os, "watchdog", watch, dog, &dog->thread);
+    real = real != 0 ? real : RUN_REAL_TIMEOUT_NS;
+    *guard =
+        (struct run_guard){.soft_ns = sim ? real : UINT64_MAX,
+                           .hard_ns = (sim ? real : run->opts.timeout_ns) + RUN_GRACE_NS,
+                           .on_soft = stop_softly,
+                           .on_hard = bark,
+                           .arg = run};
+    return run_guard_start(guard);
 }
 
 /* ---- leaks ------------------------------------------------------------------------- */
 
-/* Entries of a directory of /proc/self; -1: it cannot be read. */
-static int count_entries(const char *path)
-{
-    DIR *dir = opendir(path);
-    int n = 0;
-
-    if (dir == NULL) {
-        return -1;
-    }
-    while (readdir(dir) != NULL) {
-        n++;
-    }
-    closedir(dir);
-    return n;
-}
-
-struct census {
-    int fds, threads;
-};
-
-static struct census take_census(void)
-{
-    return (struct census){count_entries("/proc/self/fd"),
-                           count_entries("/proc/self/task")};
-}
-
-static void look_for_leaks(struct run *run, const struct census *before)
+/* A simulated node has descriptors of its own; the process is looked at only when the nodes
+ * are real. */
+static void look_for_open(struct run *run, const struct run_census *before)
 {
     uint64_t until = os_monotonic_ns(run->world.os) + LEAK_WAIT_NS;
-    struct census now = take_census();
+    struct run_census now = run_census();
     char *out = run->leak;
     size_t room = sizeof(run->leak);
 
     while ((now.threads > before->threads || now.fds > before->fds) &&
            os_monotonic_ns(run->world.os) < until) {
         os_sleep_ns(run->world.os, NSEC_PER_MSEC);
-        now = take_census();
+        now = run_census();
     }
     if (now.fds != before->fds) {
         snprintf(out, room, "%d descriptors are open, %d were before the run", now.fds,
@@ -176,6 +95,19 @@ static void look_for_leaks(struct run *run, const struct census *before)
     } else if (now.threads != before->threads) {
         snprintf(out, room, "%d threads are there, %d were before the run", now.threads,
                  before->threads);
+    }
+}
+
+static void look_for_leaks(struct run *run, const struct run_census *before)
+{
+    char *out = run->leak;
+    size_t room = sizeof(run->leak);
+
+    if (run->world.sim == NULL) {
+        look_for_open(run, before);
+    } else if (run->world.leaked_fds != 0) {
+        snprintf(out, room, "%d descriptors of simulated nodes are open",
+                 run->world.leaked_fds);
     }
     for (int i = 0; i < run->lab->n_nodes && out[0] == '\0'; i++) {
         const struct lab_node *node = run->lab->nodes[i];
@@ -222,6 +154,14 @@ static int read_script(const char *path, char **ret, size_t *ret_len)
     return 0;
 }
 
+static void fail_script(struct run *run)
+{
+    run->script_failed = true;
+    snprintf(run->error, sizeof(run->error), "%.*s", (int)strcspn(run->host->error, "\n"),
+             run->host->error);
+    fprintf(run->err, "%s\n", run->host->error);
+}
+
 /* A call into the script's side; false: no more calls. */
 static bool call(struct run *run, int n_args)
 {
@@ -231,8 +171,7 @@ static bool call(struct run *run, int n_args)
     if (run->skipped || run->gave_up || run->stopped != RUN_GOES_ON) {
         return false;
     }
-    run->script_failed = true;
-    fprintf(stderr, "%s\n", run->host->error);
+    fail_script(run);
     return false;
 }
 
@@ -249,8 +188,7 @@ static void run_script(struct run *run, const char *text, size_t len)
         return;
     }
     if (!lua_host_load(run->host, text, len, run->opts.script)) {
-        run->script_failed = true;
-        fprintf(stderr, "%s\n", run->host->error);
+        fail_script(run);
         return;
     }
     if (!call(run, 0)) {
@@ -274,6 +212,21 @@ static bool wants_steps(const struct run *run)
     return false;
 }
 
+/* Nothing is recorded any more. */
+static void finish_trace(struct run *run)
+{
+    struct run_outcome *outcome = run->outcome;
+    bool sim = run->world.sim != NULL && run->world.trace != NULL;
+
+    run->trace_lost = run->world.trace != NULL ? trace_lost(run->world.trace) : 0;
+    run->trace_error = world_close_trace(&run->world);
+    if (sim) {
+        trace_hasher_result(&run->world.hasher, &outcome->hash);
+        outcome->hashed = true;
+        outcome->records = outcome->hash.records;
+    }
+}
+
 /* Closes the trace, and judges what is judged from it. */
 static void judge(struct run *run)
 {
@@ -283,18 +236,11 @@ static void judge(struct run *run)
 
     run->phase = RUN_JUDGE;
     if (run->world.trace != NULL) {
-        run->trace_lost = trace_lost(run->world.trace);
-        run->trace_error = world_close_trace(&run->world);
+        finish_trace(run);
         if (run->world.trace_kept || wants_steps(run)) {
             if (trace_reader_open(run->world.trace_path, &reader, why, sizeof(why)) == 0) {
                 run->trace_records = trace_reader_count(reader);
             }
-        }
-        if (run->world.sim != NULL) {
-            const char *reason;
-
-            run->hashed =
-                trace_hash_file(run->world.trace_path, &run->trace_hash, &reason) == 0;
         }
         if (reader != NULL && wants_steps(run) && trace_join(reader, &join) < 0) {
             snprintf(why, sizeof(why), "not enough memory to read the trace");
@@ -311,7 +257,7 @@ static int set_up(struct run *run)
 {
     struct lua_host_opts host = {.instructions_max = run->opts.instructions_max,
                                  .seed = run->opts.world.seed,
-                                 .out = stdout,
+                                 .out = run->out,
                                  .is_stopped = run_is_stopped,
                                  .arg = run};
 
@@ -331,86 +277,189 @@ static int set_up(struct run *run)
 }
 
 /* What the virtual or the real main thread does. */
-struct in_world {
-    struct run *run;
-    const char *text; /* borrowed: the script */
-    size_t len;
-    int code;
-};
-
 static void run_in_world(void *arg)
 {
-    struct in_world *in = arg;
-    struct run *run = in->run;
-    struct watchdog dog = {.run = run};
-    struct sigaction signals[2];
-    struct census before;
+    struct run *run = arg;
+    struct run_census before;
+    int code = EXIT_CANNOT;
 
-    in->code = EXIT_CANNOT;
     expect_init(&run->expectations);
-    if (set_up(run) < 0 || watchdog_start(&dog, run) < 0) {
-        fprintf(stderr, "msgrlab run: no memory, or no thread, to begin with\n");
+    if (set_up(run) < 0) {
+        fprintf(run->err, "msgrlab run: no memory to begin with\n");
     } else {
-        before = take_census();
-        watch_signals(signals);
-        run_script(run, in->text, in->len);
+        before = run->world.sim == NULL ? run_census() : (struct run_census){0};
+        run_script(run, run->text, run->len);
         run->phase = RUN_SHUTDOWN;
         run->ended_ns = os_monotonic_ns(run->world.os);
         lab_shutdown(run->lab);
         look_for_leaks(run, &before);
         judge(run);
         run->phase = RUN_DONE;
-        restore_signals(signals);
-        in->code = run_summary(run);
+        code = run_summary(run);
     }
-    watchdog_stop(&dog);
+    run_sign(run, code, "");
     lua_host_free(run->host);
     expect_fini(&run->expectations);
     lab_free(run->lab);
 }
 
-/* The simulated world stopped moving: its threads are stuck in the middle of what they did,
- * so all that can be done is to say who waits for what, and keep the trace. */
-static void end_stuck_run(struct run *run, int code, const char *report)
+/* How to have the same run again, on a line of its own. */
+static void say_again(const struct run *run)
 {
-    bool kept = run->world.trace_kept;
+    char *again = run->opts.again == NULL ? record_again(&run->opts) : NULL;
 
-    fprintf(stderr, "msgrlab run: the run does not go on.\n%s\n", report);
-    world_close_trace(&run->world);
-    if (kept) {
-        fprintf(stderr, "The trace up to here is in %s.\n", run->world.trace_path);
+    if (run->opts.again != NULL || again != NULL) {
+        fprintf(run->err, "again: %s\n", again != NULL ? again : run->opts.again);
     }
-    fprintf(stderr, "again: msgrlab run %s --on sim --seed %llu\n", run->opts.script,
-            (unsigned long long)run->world.seed);
-    fflush(NULL);
-    _exit(code);
+    free(again);
 }
 
-int run_scenario(const struct run_opts *opts)
+/* The simulated world stopped moving: its threads are stuck in the middle of what they did,
+ * so all that can be done is to say who waits for what, and keep the trace. */
+static void end_stuck_run(struct run *run, int code)
 {
-    struct run run = {.opts = *opts};
-    struct in_world in = {.run = &run};
-    const char *report = "";
-    char why[700], *text = NULL;
-    int code, rc = read_script(opts->script, &text, &in.len);
+    run->outcome->poisoned = true;
+    run->outcome->report = strdup(world_report(&run->world));
+    fprintf(run->err, "msgrlab run: %s\n%s\n",
+            code == EXIT_SAFETY ? "an invariant was violated" : "the run does not go on",
+            world_report(&run->world));
+    run_print_expectations(run, true);
+    finish_trace(run);
+    if (run->world.trace_kept) {
+        fprintf(run->err, "The trace up to here is in %s.\n", run->world.trace_path);
+    }
+    say_again(run);
+    run_sign(run, code, world_signature(&run->world));
+}
+
+/* What the simulated world knows when it is over. */
+static void ask_world(struct run *run)
+{
+    struct sim_world *sim = run->world.sim;
+    struct run_outcome *outcome = run->outcome;
+    struct sim_world_stats stats;
+
+    outcome->virtual_ns = os_monotonic_ns(run->world.os) - run->started_ns;
+    if (sim != NULL) {
+        sim_world_stats(sim, &stats);
+        outcome->points = stats.points;
+        outcome->schedule = stats.schedule;
+        outcome->stopped_id = run->world.stopped_id;
+    }
+    for (int id = 0; id < FAULT_COUNT; id++) {
+        struct fault_counts counts;
+
+        sim_faults_counts(run->world.faults, (enum fault_id)id, &counts);
+        outcome->fired[id] = (uint32_t)MIN(counts.fired, (uint64_t)UINT32_MAX);
+    }
+    if (sim != NULL && run->opts.log) {
+        outcome->n_decisions = (uint32_t)sim_world_decisions(sim)->n_log;
+        outcome->decisions = sim_decisions_text(sim_world_decisions(sim));
+    }
+}
+
+/* What a crash leaves: a record without a log, as the seed gives the run again. NULL: no
+ * memory. */
+static char *crash_record(const struct run *run)
+{
+    struct record record;
+
+    record_of_run(&run->opts, run->outcome, &record);
+    record.outcome = "crash";
+    record.code = EXIT_CRASH;
+    record.hashed = false;
+    return record_format(&record);
+}
+
+static int expect_crash(struct run *run, struct run_guard *guard)
+{
+    char *again = record_again(&run->opts), *text = NULL;
+    int rc = -ENOMEM;
+
+    if (run->opts.record_path != NULL) { /* reads the program's whole file */
+        text = crash_record(run);
+    }
+    if (again != NULL) {
+        rc = run_guard_crash(guard, run->opts.again != NULL ? run->opts.again : again,
+                             run->opts.record_path, text);
+    }
+    free(again);
+    free(text);
+    return rc;
+}
+
+static void run_guarded(struct run *run)
+{
+    struct run_guard guard;
+    int code;
+
+    if (!run->opts.bare && start_guard(run, &guard) < 0) {
+        fprintf(run->err, "msgrlab run: no memory, or no thread, to begin with\n");
+        run_sign(run, EXIT_CANNOT, "");
+        return;
+    }
+    if (run->world.sim != NULL && !run->opts.bare && expect_crash(run, &guard) < 0) {
+        fprintf(run->err, "note: no memory to prepare for a crash\n");
+    }
+    code = world_run(&run->world, run_in_world, run);
+    if (code != EXIT_OK) {
+        end_stuck_run(run, code);
+    }
+    ask_world(run);
+    if (!run->opts.bare) {
+        run_guard_stop(&guard);
+    }
+}
+
+/* Where a quiet run prints. NULL: no descriptor for it. */
+static FILE *open_nowhere(void)
+{
+    return fopen("/dev/null", "we");
+}
+
+static void run_script_file(struct run *run)
+{
+    struct run_opts *opts = &run->opts;
+    char why[700] = "", *text = NULL;
+    int code, rc = read_script(opts->script, &text, &run->len);
 
     if (rc < 0) {
-        fprintf(stderr, "msgrlab run: cannot read %s: %s\n", opts->script,
+        fprintf(run->err, "msgrlab run: cannot read %s: %s\n", opts->script,
                 rc == -EFBIG ? "it is longer than 4 MiB" : strerror(-rc));
-        return EXIT_FILE;
+        run_sign(run, EXIT_FILE, "");
+        return;
     }
-    code = world_open(&opts->world, &run.world, why, sizeof(why));
-    if (code != EXIT_OK) {
-        fprintf(stderr, "msgrlab run: %s\n", why);
-        free(text);
-        return code;
+    trace_hash_init(&run->outcome->script);
+    trace_hash_add(&run->outcome->script, text, run->len);
+    run->text = text;
+    opts->world.log = opts->log;
+    opts->world.time_max_ns = opts->timeout_ns + SIM_GRACE_NS;
+    code = world_open(&opts->world, &run->world, why, sizeof(why));
+    if (code == EXIT_OK) {
+        run_guarded(run);
+        world_close(&run->world);
+    } else {
+        fprintf(run->err, "msgrlab run: %s\n", why);
+        run_sign(run, code, "");
     }
-    in.text = text;
-    code = world_run(&run.world, run_in_world, &in, &report);
-    if (code != EXIT_OK) {
-        end_stuck_run(&run, code, report);
-    }
-    world_close(&run.world);
     free(text);
-    return in.code;
+}
+
+int run_scenario(const struct run_opts *opts, struct run_outcome *ret)
+{
+    FILE *nowhere = opts->quiet ? open_nowhere() : NULL;
+    struct run run = {.opts = *opts,
+                      .outcome = ret,
+                      .out = opts->out != NULL ? opts->out : stdout,
+                      .err = opts->err != NULL ? opts->err : stderr};
+
+    *ret = (struct run_outcome){0};
+    if (nowhere != NULL) {
+        run.out = run.err = nowhere;
+    }
+    run_script_file(&run);
+    if (nowhere != NULL) {
+        fclose(nowhere);
+    }
+    return ret->code;
 }

@@ -30,42 +30,44 @@ static int print_faults(const struct run *run)
     int n = 0;
 
     lab_sums(run->lab, NULL, NULL, NULL, &sums);
-    if (sums.corrupt > 0) {
-        fprintf(stderr, "corruption: %" PRIu64 " messages arrived with wrong bytes; %s\n",
-                sums.corrupt, lab->fault);
+    if (lab->fault[0] != '\0') {
+        fprintf(run->err,
+                "safety: %s (%" PRIu64 " with wrong bytes, %" PRIu64
+                " more than once, %" PRIu64 " out of order)\n",
+                lab->fault, sums.corrupt, sums.duplicates, sums.inversions);
         n++;
     }
     for (int i = 0; i < lab->n_nodes; i++) {
         const struct lab_node *node = lab->nodes[i];
 
         if (node->foreign > 0 && !has_outsiders(lab)) {
-            fprintf(stderr,
+            fprintf(run->err,
                     "corruption: node %s received %" PRIu64
                     " messages that nobody sent to it\n",
                     node->opts.name, node->foreign);
             n++;
         }
         if (node->echo_dropped > 0) {
-            fprintf(stderr, "echo: node %s could not answer %" PRIu64 " messages\n",
+            fprintf(run->err, "echo: node %s could not answer %" PRIu64 " messages\n",
                     node->opts.name, node->echo_dropped);
             n++;
         }
     }
     if (run->leak[0] != '\0') {
-        fprintf(stderr, "leak: %s\n", run->leak);
+        fprintf(run->err, "leak: %s\n", run->leak);
         n++;
     }
     return n;
 }
 
-static void print_expectations(const struct run *run)
+void run_print_expectations(const struct run *run, bool pending)
 {
     for (const struct expectation *e = run->expectations.first; e != NULL; e = e->next) {
         if (e->state == EXPECT_FAILED) {
-            fprintf(stderr, "%s: expected: %s\n    observed: %s\n", e->where, e->text,
+            fprintf(run->err, "%s: expected: %s\n    observed: %s\n", e->where, e->text,
                     e->observed);
-        } else if (e->state == EXPECT_PENDING && run->stopped != RUN_GOES_ON) {
-            fprintf(stderr, "%s: still awaited: %s\n    so far: %s\n", e->where, e->text,
+        } else if (pending && e->state == EXPECT_PENDING) {
+            fprintf(run->err, "%s: still awaited: %s\n    so far: %s\n", e->where, e->text,
                     e->observed[0] != '\0' ? e->observed : "not looked at");
         }
     }
@@ -94,18 +96,19 @@ static void sum_up(const struct lab *lab, struct totals *ret)
 
 static void print_trace(const struct run *run)
 {
+    char hash[TRACE_HASH_TEXT];
+
     if (!run->world.trace_kept) {
-        printf("trace         not kept (--trace FILE keeps it)\n");
+        fprintf(run->out, "trace         not kept (--trace FILE keeps it)\n");
     } else if (run->trace_error != 0) {
-        printf("trace         %s: incomplete: %s\n", run->world.trace_path,
-               strerror(-run->trace_error));
+        fprintf(run->out, "trace         %s: incomplete: %s\n", run->world.trace_path,
+                strerror(-run->trace_error));
     } else {
-        printf("trace         %s: %" PRIu64 " records, %" PRIu64 " lost\n",
-               run->world.trace_path, run->trace_records, run->trace_lost);
+        fprintf(run->out, "trace         %s: %" PRIu64 " records, %" PRIu64 " lost\n",
+                run->world.trace_path, run->trace_records, run->trace_lost);
     }
-    if (run->hashed) {
-        printf("trace hash    %016" PRIx64 "%016" PRIx64 "\n", run->trace_hash.high,
-               run->trace_hash.low);
+    if (run->outcome->hashed) {
+        fprintf(run->out, "trace hash    %s\n", trace_hash_text(&run->outcome->hash, hash));
     }
 }
 
@@ -116,32 +119,34 @@ static void print_numbers(const struct run *run)
     char time[32];
 
     sum_up(run->lab, &t);
-    printf("scenario      %s\n", run->opts.script);
-    printf("world         %s\n", world->name);
-    printf("stack         %s\n", world->stack);
-    printf("driver        %s\n", event_driver_name(world->driver));
-    printf("seed          %" PRIu64 "\n", world->seed);
-    printf("nodes         %d\n", run->lab->n_nodes);
-    printf("messages      %" PRIu64 " sent, %" PRIu64 " received\n", t.sent, t.received);
-    printf("bytes         %" PRIu64 " sent, %" PRIu64 " received\n", t.sent_bytes,
-           t.received_bytes);
-    printf("events        %" PRIu64 " file, %" PRIu64 " external, %" PRIu64
-           " time, %" PRIu64 " wake-ups\n",
-           t.counters[LAB_COUNTER_file_events], t.counters[LAB_COUNTER_external_events],
-           t.counters[LAB_COUNTER_time_events], t.counters[LAB_COUNTER_wakeups]);
-    printf("time          %s%s\n",
-           cli_duration_text(run->ended_ns - run->started_ns, time, sizeof(time)),
-           world->sim != NULL ? " (virtual)" : "");
+    fprintf(run->out, "scenario      %s\n", run->opts.script);
+    fprintf(run->out, "world         %s\n", world->name);
+    fprintf(run->out, "stack         %s\n", world->stack);
+    fprintf(run->out, "driver        %s\n", event_driver_name(world->driver));
+    fprintf(run->out, "seed          %" PRIu64 "\n", world->seed);
+    fprintf(run->out, "nodes         %d\n", run->lab->n_nodes);
+    fprintf(run->out, "messages      %" PRIu64 " sent, %" PRIu64 " received\n", t.sent,
+            t.received);
+    fprintf(run->out, "bytes         %" PRIu64 " sent, %" PRIu64 " received\n",
+            t.sent_bytes, t.received_bytes);
+    fprintf(run->out,
+            "events        %" PRIu64 " file, %" PRIu64 " external, %" PRIu64
+            " time, %" PRIu64 " wake-ups\n",
+            t.counters[LAB_COUNTER_file_events], t.counters[LAB_COUNTER_external_events],
+            t.counters[LAB_COUNTER_time_events], t.counters[LAB_COUNTER_wakeups]);
+    fprintf(run->out, "time          %s%s\n",
+            cli_duration_text(run->ended_ns - run->started_ns, time, sizeof(time)),
+            world->sim != NULL ? " (virtual)" : "");
     print_trace(run);
-    printf("expectations  %u of %u met\n", expect_count(&run->expectations, EXPECT_MET),
-           run->expectations.n);
+    fprintf(run->out, "expectations  %u of %u met\n",
+            expect_count(&run->expectations, EXPECT_MET), run->expectations.n);
 }
 
 static void print_unused(const struct run *run)
 {
     for (int i = 0; i < run->opts.n_sets; i++) {
         if (!run->opts.sets[i].used) {
-            fprintf(stderr, "note: the script never asked for --set %s\n",
+            fprintf(run->err, "note: the script never asked for --set %s\n",
                     run->opts.sets[i].key);
         }
     }
@@ -154,13 +159,21 @@ static int judge_run(const struct run *run, int faults, const char **ret_word)
         *ret_word = "interrupted";
         return EXIT_INTERRUPTED;
     }
-    if (run->stopped == RUN_TIMED_OUT) {
+    if (run->stopped == RUN_TIMED_OUT || run->stopped == RUN_REAL_TIMED_OUT) {
         *ret_word = "timed out";
         return EXIT_TIMEOUT;
     }
     if (run->script_failed) {
         *ret_word = run->cannot ? "cannot run here" : "script error";
         return run->cannot ? EXIT_CANNOT : EXIT_SCRIPT;
+    }
+    if (run->lab->fault[0] != '\0') {
+        *ret_word = "UNSAFE";
+        return EXIT_SAFETY;
+    }
+    if (expect_not_converged(&run->expectations) != NULL && run->world.sim != NULL) {
+        *ret_word = "did not converge";
+        return EXIT_LIVENESS;
     }
     if (faults > 0 || expect_count(&run->expectations, EXPECT_FAILED) > 0) {
         *ret_word = "FAILED";
@@ -179,25 +192,30 @@ int run_summary(const struct run *run)
     const char *word;
     int faults, code;
 
-    fflush(stdout);
-    print_expectations(run);
+    fflush(run->out);
+    run_print_expectations(run, run->stopped != RUN_GOES_ON);
     faults = print_faults(run);
     code = judge_run(run, faults, &word);
     if (code == EXIT_TIMEOUT) {
         char time[32];
 
-        fprintf(stderr, "the time limit of %s passed; --timeout sets another\n",
-                cli_duration_text(run->opts.timeout_ns, time, sizeof(time)));
+        if (run->stopped == RUN_TIMED_OUT) {
+            fprintf(run->err, "the time limit of %s passed; --timeout sets another\n",
+                    cli_duration_text(run->opts.timeout_ns, time, sizeof(time)));
+        } else {
+            fprintf(run->err, "the run took too much real time; --real-timeout sets "
+                              "another limit\n");
+        }
     }
     if (code == EXIT_OK && !run->skipped) {
         print_unused(run);
     }
     print_numbers(run);
     if (run->skipped && code == EXIT_OK) {
-        printf("result        skipped: %s\n", run->skip_reason);
+        fprintf(run->out, "result        skipped: %s\n", run->skip_reason);
     } else {
-        printf("result        %s\n", word);
+        fprintf(run->out, "result        %s\n", word);
     }
-    fflush(stdout);
+    fflush(run->out);
     return code;
 }

@@ -10,6 +10,7 @@
 #include "engine/trace.h"
 #include "engine/util.h"
 #include "scenarios/exit_codes.h"
+#include "sim/fault_os.h"
 #include "sim/world.h"
 #include "stacks/tcp/tcp_stack.h"
 
@@ -51,6 +52,40 @@ static bool is_safe_to_replace(const char *path)
     return got == 0 || (got == sizeof(magic) && magic == TRACE_MAGIC);
 }
 
+/* What the options asked for: not further than to this record. */
+static void stop_here(struct world *w, const struct trace_record *record)
+{
+    uint64_t high = (uint64_t)record->node << 56 | (uint64_t)record->thread << 48;
+    bool is_it = (w->stop_id & ~0xffffffffffffULL) == high &&
+                 (uint32_t)w->stop_id == record->seq && w->stop_id != 0;
+
+    if (w->stopped_id == 0 && (is_it || w->n_records == w->stop_after)) {
+        w->stopped_id = high | record->seq;
+        sim_world_violate(w->sim, "stopped", "the run was to stop at this event");
+    }
+}
+
+static void tell_observers(void *arg, const struct trace_record *record,
+                           const struct trace_name *name)
+{
+    struct world *w = arg;
+
+    for (int i = 0; i < w->n_observers; i++) {
+        w->observers[i].fn(w->observers[i].arg, record, name);
+    }
+    if (record != NULL) {
+        w->n_records++;
+        stop_here(w, record);
+    }
+}
+
+void world_observe(struct world *w, trace_record_fn fn, void *arg)
+{
+    CHECK(w->sim != NULL);
+    CHECK(w->n_observers < WORLD_OBSERVERS_MAX);
+    w->observers[w->n_observers++] = (struct world_observer){fn, arg};
+}
+
 static int open_trace(struct world *w, const struct world_opts *opts, char *why,
                       size_t size)
 {
@@ -80,6 +115,14 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
             return EXIT_FILE;
         }
     }
+    if (w->sim != NULL) {
+        trace.on_record = tell_observers;
+        trace.arg = w;
+        world_observe(w, trace_hasher_record, &w->hasher);
+        if (opts->observer.fn != NULL) {
+            world_observe(w, opts->observer.fn, opts->observer.arg);
+        }
+    }
     rc = trace_open(w->trace_path, &trace, &w->trace, &reason);
     if (rc < 0) {
         snprintf(why, size, "cannot record to %s: %s (%s)",
@@ -91,7 +134,7 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
 
 /* ---- the two worlds ------------------------------------------------------------------ */
 
-const char *const world_schedules[3] = {"fifo", "random", "pct"};
+const char *const world_schedules[4] = {"fifo", "random", "pct", "starve"};
 
 /* What the simulated network is like unless a script says otherwise. */
 #define SIM_LATENCY_NS (50 * NSEC_PER_USEC)
@@ -101,7 +144,29 @@ const char *const world_schedules[3] = {"fifo", "random", "pct"};
 #define SIM_SHORT_IO_RATE 32       /* of 1024 reads and writes */
 #define SIM_STACK_BYTES (1u << 20) /* the Lua host runs on one */
 
-static int make_sim(struct world *w, const struct world_opts *opts)
+/* The knobs of the profile. They say what the world is made of, so they are drawn before
+ * there is one, and from the world's own decisions once more, for its log. 0; -EINVAL with
+ * what is wrong with the decisions in `why`; -ENOMEM. */
+static int draw_profile(struct world *w, const struct world_opts *opts,
+                        struct sim_world_opts *sim, char *why, size_t size)
+{
+    struct sim_decisions scratch;
+    int rc = 0;
+
+    sim_decisions_init(&scratch, opts->seed);
+    scratch.defaults = sim->defaults;
+    if (opts->decisions != NULL) {
+        rc = sim_decisions_load(&scratch, opts->decisions, why, size);
+    }
+    if (rc == 0) {
+        profile_shape(w->profile, &scratch, opts->schedule != NULL, sim);
+    }
+    sim_decisions_fini(&scratch);
+    return rc;
+}
+
+/* EXIT_OK, or an exit code with a sentence in `why`. */
+static int make_sim(struct world *w, const struct world_opts *opts, char *why, size_t size)
 {
     struct sim_world_opts sim = {
         .seed = opts->seed,
@@ -112,65 +177,127 @@ static int make_sim(struct world *w, const struct world_opts *opts)
         .loopback = {.latency_ns = SIM_LOOPBACK_NS},
         .fds_max = 16384,
         .stack_bytes = SIM_STACK_BYTES,
+        .strict = true,
+        .defaults = opts->decisions != NULL,
+        .log = opts->log,
+        .time_max_ns = opts->time_max_ns,
     };
+    struct sim_world_opts drawn;
+    char line[200] = "out of memory";
+    int rc = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {
         if (opts->schedule != NULL && strcmp(opts->schedule, world_schedules[i]) == 0) {
             sim.strategy = (enum sim_strategy)i;
         }
     }
-    w->sim = sim_world_new(&sim);
+    drawn = sim;
+    rc = draw_profile(w, opts, &drawn, line, sizeof(line));
+    w->sim = rc == 0 ? sim_world_new(&drawn) : NULL;
     if (w->sim != NULL) {
+        sim_world_decisions(w->sim)->on_log = opts->on_decision;
+        sim_world_decisions(w->sim)->arg = opts->decision_arg;
+    }
+    if (w->sim != NULL && opts->decisions != NULL) {
+        rc = sim_decisions_load(sim_world_decisions(w->sim), opts->decisions, line,
+                                sizeof(line));
+    }
+    snprintf(why, size, "the decisions to replay: %s", line);
+    if (w->sim != NULL && rc == 0) {
+        profile_shape(w->profile, sim_world_decisions(w->sim), opts->schedule != NULL,
+                      &sim);
         w->os = sim_world_node(w->sim, WORLD_NODES_MAX + 1, "scenario");
     }
-    return w->os == NULL ? -ENOMEM : 0;
+    if (rc == 0 && w->os == NULL) {
+        snprintf(why, size, "out of memory");
+        return EXIT_CANNOT;
+    }
+    return rc == 0 ? EXIT_OK : EXIT_FILE;
 }
 
-static int make_os(struct world *w, const struct world_opts *opts)
+static int make_os(struct world *w, const struct world_opts *opts, char *why, size_t size)
 {
     if (strcmp(opts->on, "sim") == 0) {
-        return make_sim(w, opts);
+        return make_sim(w, opts, why, size);
     }
     w->os = os_linux_new(WORLD_NODES_MAX + 1, "scenario");
-    return w->os == NULL ? -ENOMEM : 0;
+    snprintf(why, size, "out of memory");
+    return w->os == NULL ? EXIT_CANNOT : EXIT_OK;
 }
 
-int world_run(struct world *w, void (*fn)(void *arg), void *arg, const char **ret_report)
+/* There are decisions and faults: what the profile makes of them. */
+static void arm_faults(struct world *w, bool replay)
+{
+    struct sim_decisions *d = sim_world_decisions(w->sim);
+
+    if (replay) {
+        profile_arm_replay(d, w->faults);
+    }
+    profile_arm(w->profile, d, w->faults, sim_faults_accepted(w->faults));
+}
+
+void world_accept(struct world *w, int consequences)
+{
+    int more = consequences & ~sim_faults_accepted(w->faults);
+
+    sim_faults_accept(w->faults, consequences);
+    if (w->sim != NULL && more != 0) {
+        profile_arm(w->profile, sim_world_decisions(w->sim), w->faults, more);
+    }
+}
+
+int world_run(struct world *w, void (*fn)(void *arg), void *arg)
 {
     if (w->sim == NULL) {
         fn(arg);
         return EXIT_OK;
     }
-    if (sim_world_run(w->sim, fn, arg) == SIM_OK) {
+    w->verdict = sim_world_run(w->sim, fn, arg);
+    if (w->verdict == SIM_OK) {
         return EXIT_OK;
     }
-    *ret_report = sim_world_report(w->sim);
-    return EXIT_LIVENESS;
+    return w->verdict == SIM_SAFETY ? EXIT_SAFETY : EXIT_LIVENESS;
+}
+
+const char *world_report(const struct world *w)
+{
+    return w->sim != NULL ? sim_world_report(w->sim) : "";
+}
+
+const char *world_signature(const struct world *w)
+{
+    return w->sim != NULL ? sim_world_signature(w->sim) : "";
 }
 
 int world_open(const struct world_opts *opts, struct world *ret, char *why, size_t size)
 {
-    struct world w = {.name = opts->on,
-                      .stack = opts->stack,
-                      .driver = opts->driver,
-                      .seed = opts->seed,
-                      .trace_fd = -1};
-    int code = EXIT_OK;
+    int code;
 
-    if (make_os(&w, opts) < 0) {
-        world_close(&w);
-        snprintf(why, size, "out of memory");
-        return EXIT_CANNOT;
+    *ret = (struct world){.name = opts->on,
+                          .stack = opts->stack,
+                          .driver = opts->driver,
+                          .seed = opts->seed,
+                          .profile = (enum sim_profile)profile_by_name(opts->profile),
+                          .stop_after = opts->stop_after,
+                          .stop_id = opts->stop_id,
+                          .trace_fd = -1};
+    trace_hasher_init(&ret->hasher);
+    code = make_os(ret, opts, why, size);
+    if (code == EXIT_OK) {
+        ret->faults = sim_faults_new(
+            ret->sim != NULL ? sim_world_decisions(ret->sim) : NULL, opts->seed);
+        code = ret->faults != NULL ? EXIT_OK : EXIT_CANNOT;
     }
-    if (!opts->no_trace) {
-        code = open_trace(&w, opts, why, size);
+    if (code == EXIT_OK && ret->sim != NULL) {
+        arm_faults(ret, opts->decisions != NULL);
+    }
+    if (code == EXIT_OK && !opts->no_trace) {
+        code = open_trace(ret, opts, why, size);
     }
     if (code != EXIT_OK) {
-        world_close(&w);
-        return code;
+        world_close(ret);
     }
-    *ret = w;
-    return EXIT_OK;
+    return code;
 }
 
 int world_close_trace(struct world *w)
@@ -191,27 +318,42 @@ void world_close(struct world *w)
         os_linux_free(w->os);
     }
     sim_world_free(w->sim); /* and its nodes */
+    sim_faults_free(w->faults);
+    trace_hasher_fini(&w->hasher);
     w->os = NULL;
     w->sim = NULL;
+    w->faults = NULL;
 }
 
 struct os *world_os_new(struct world *w, uint8_t number, const char *name)
 {
-    struct os *os =
-        w->sim != NULL ? sim_world_node(w->sim, number, name) : os_linux_new(number, name);
+    struct os *os = w->sim != NULL ? sim_world_node(w->sim, number, name)
+                                   : os_linux_new(number, name),
+              *outer = NULL;
 
     if (os != NULL) {
         os->trace = w->trace;
+        outer = fault_os_new(os, w->faults);
     }
-    return os;
+    if (outer == NULL) {
+        w->sim != NULL ? sim_node_free(os) : os_linux_free(os);
+    }
+    return outer;
 }
 
 void world_os_free(struct world *w, struct os *os)
 {
+    struct os *inner = os != NULL ? fault_os_inner(os) : NULL;
+
+    if (inner == NULL) {
+        return;
+    }
+    fault_os_free(os);
     if (w->sim == NULL) {
-        os_linux_free(os);
-    } else if (os != NULL) {
-        sim_node_free(os);
+        os_linux_free(inner);
+    } else {
+        w->leaked_fds += sim_node_open_fds(inner);
+        sim_node_free(inner);
     }
 }
 

@@ -15,12 +15,22 @@
 
 #include "engine/event_driver.h"
 #include "engine/os.h"
+#include "engine/trace.h"
+#include "sim/profile.h"
+#include "sim/trace_hash.h"
+#include "sim/world.h"
 
 struct network_stack;
-struct sim_world;
-struct trace;
+struct sim_faults;
 
 #define WORLD_NODES_MAX 250
+#define WORLD_OBSERVERS_MAX 8
+
+/* Somebody who sees every record as it is made (engine/trace.h says how). */
+struct world_observer {
+    trace_record_fn fn;
+    void *arg;
+};
 
 struct world_opts {
     const char *on;       /* "linux" or "sim" */
@@ -31,29 +41,61 @@ struct world_opts {
     const char *trace_path; /* NULL: a file without a name, for the run itself */
     bool no_trace;
     const char *title; /* of the trace */
+
+    /* The simulated world only. */
+    const char *profile;   /* of its chaos, by name; NULL: "none" */
+    const char *decisions; /* to replay: these lines, and no other choice; NULL: the seed */
+    bool log;              /* keep the decisions */
+    uint64_t time_max_ns;  /* by its clock; 0: its own default */
+    uint64_t stop_after;   /* stop the run after so many records; 0: do not */
+    uint64_t stop_id;      /* or after the record of this event id */
+    /* Who looks on; NULL: nobody. Decisions are told if they are logged. */
+    struct world_observer observer;
+    void (*on_decision)(void *arg, const struct sim_decisions *d,
+                        const struct sim_decision *it);
+    void *decision_arg;
 };
 
 struct world {
     const char *name, *stack; /* borrowed from the options */
     enum event_driver_kind driver;
     uint64_t seed;
-    struct sim_world *sim; /* owned; NULL: on Linux */
-    struct os *os;         /* owned: the scenario's own clock, threads and locks */
-    struct trace *trace;   /* owned; NULL: nothing is recorded */
-    char trace_path[512];  /* opens the trace file as long as the world is there */
-    int trace_fd;          /* owned; of a file without a name, else -1 */
-    bool trace_kept;       /* the user asked for the file */
+    struct sim_world *sim;     /* owned; NULL: on Linux */
+    struct os *os;             /* owned: the scenario's own clock, threads and locks */
+    struct sim_faults *faults; /* owned: of all nodes; without rules it does nothing */
+    enum sim_profile profile;
+    struct trace *trace;       /* owned; NULL: nothing is recorded */
+    struct world_observer observers[WORLD_OBSERVERS_MAX];
+    int n_observers;
+    uint64_t n_records; /* sim: recorded so far */
+    uint64_t stop_after, stop_id, stopped_id;
+    struct trace_hasher hasher; /* sim: of everything recorded */
+    char trace_path[512];       /* opens the trace file as long as the world is there */
+    int trace_fd;               /* owned; of a file without a name, else -1 */
+    bool trace_kept;            /* the user asked for the file */
+    int leaked_fds;             /* sim: open when their node was freed */
+    enum sim_verdict verdict;   /* sim: how it ended */
 };
 
-/* EXIT_OK, or an exit code with a sentence in `why`. */
+/* EXIT_OK, or an exit code with a sentence in `why`. `ret` must stay where it is. */
 int world_open(const struct world_opts *opts, struct world *ret, char *why, size_t size);
+/* Before nodes are made, and in the simulated world only: there, one thread runs at a time.
+ * An observer must not make os calls. Without a trace it sees nothing. */
+void world_observe(struct world *w, trace_record_fn fn, void *arg);
 /* Runs fn(arg) in the world until it returns: on Linux that is a call. EXIT_OK;
- * EXIT_LIVENESS when the simulated world stood still or ran in circles, with a report of
- * who waits for what in *ret_report (borrowed): then fn did not return, and nothing of the
- * run may be touched but the trace. */
-int world_run(struct world *w, void (*fn)(void *arg), void *arg, const char **ret_report);
+ * EXIT_LIVENESS when the simulated world stood still or ran in circles, EXIT_SAFETY when an
+ * invariant was violated: then fn did not return, its threads are stuck in the middle, and
+ * nothing of the run may be called any more. */
+int world_run(struct world *w, void (*fn)(void *arg), void *arg);
+/* After such an end: who waits for what, and a name for it that is always the same
+ * (borrowed). "" otherwise. */
+const char *world_report(const struct world *w);
+const char *world_signature(const struct world *w);
 /* Virtual schedules by name, for messages. */
-extern const char *const world_schedules[3];
+extern const char *const world_schedules[4];
+/* What the script puts up with (fault_list.h), beside what it did before: the profile draws
+ * from that, too. */
+void world_accept(struct world *w, int consequences);
 /* Closes the trace; no node is left. 0 or a negative errno of the trace. The file can still
  * be read (trace_path) until world_close. */
 int world_close_trace(struct world *w);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_faults.c: `msgrlab faults`: the catalogue of what can go wrong, where it is done, what
+ * it may lead to, and, given the summaries of runs and campaigns, whether it ever happened.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "scenarios/cli.h"
+#include "scenarios/commands.h"
+#include "scenarios/exit_codes.h"
+#include "sim/faults.h"
+
+#define SUMMARY_MAX (64u << 20)
+#define GROUPS "LSTPRB"
+
+struct request {
+    char group; /* 0: all */
+    bool json;
+    bool coverage;
+    uint64_t fired[FAULT_COUNT];
+    uint64_t runs; /* summaries read */
+};
+
+static void print_help(void)
+{
+    printf(
+        "usage: msgrlab faults [--group L|S|T|P|R] [--json] [--coverage PATH...]\n\n"
+        "Lists every fault: its name, where it acts, what it may lead to, what it does.\n\n"
+        "  --group G        one group: L links, S socket calls, T event loop, threads and\n"
+        "                   time, P processes, R resources\n"
+        "  --json           one object, for programs\n"
+        "  --coverage PATH  how often each fired, by the summaries in these files and\n"
+        "                   directories (*.json, as campaigns write them: anywhere in it\n"
+        "                   \"faults\": { NAME: N, ... }); faults that never did are "
+        "marked\n"
+        "\nIn a script:  fault.inject { id = NAME, ... }   (scenarios/README.md)\n");
+}
+
+/* ---- summaries --------------------------------------------------------------------- */
+
+static const char *skip_space(const char *p)
+{
+    while (isspace((unsigned char)*p)) {
+        p++;
+    }
+    return p;
+}
+
+/* Reads "name": number at p. NULL: there is none. */
+static const char *read_pair(const char *p, char name[FAULT_NAME], uint64_t *ret)
+{
+    size_t n = 0;
+    char *end;
+
+    p = skip_space(p);
+    if (*p++ != '"') {
+        return NULL;
+    }
+    while (*p != '\0' && *p != '"' && n + 1 < FAULT_NAME) {
+        name[n++] = *p++;
+    }
+    name[n] = '\0';
+    if (*p != '"') {
+        return NULL;
+    }
+    p = skip_space(p + 1);
+    if (*p != ':') {
+        return NULL;
+    }
+    p = skip_space(p + 1);
+    *ret = strtoull(p, &end, 10);
+    return end != p ? end : NULL;
+}
+
+/* Adds up each "faults": { ... } of the text; false: there is none. */
+static bool add_summary(struct request *r, const char *text)
+{
+    bool any = false;
+
+    for (const char *p = text; (p = strstr(p, "\"faults\"")) != NULL;) {
+        char name[FAULT_NAME];
+        uint64_t n;
+
+        p = skip_space(p + strlen("\"faults\""));
+        p = *p == ':' ? skip_space(p + 1) : p;
+        if (*p != '{') {
+            continue;
+        }
+        any = true;
+        do {
+            const char *next = read_pair(p + 1, name, &n);
+            int id = next != NULL ? fault_by_name(name) : -1;
+
+            if (next == NULL) {
+                break;
+            }
+            if (id >= 0) {
+                r->fired[id] += n;
+            }
+            p = skip_space(next);
+        } while (*p == ',');
+    }
+    r->runs += any;
+    return any;
+}
+
+static int read_summary(struct request *r, const char *path, bool must)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = file != NULL ? malloc(SUMMARY_MAX) : NULL;
+    int code = EXIT_OK;
+
+    if (text == NULL) {
+        fprintf(stderr, "msgrlab: cannot read %s: %s\n", path,
+                file == NULL ? strerror(errno) : "out of memory");
+        code = EXIT_FILE;
+    } else {
+        text[fread(text, 1, SUMMARY_MAX - 1, file)] = '\0';
+        if (!add_summary(r, text) && must) {
+            fprintf(stderr,
+                    "msgrlab: %s has no \"faults\": { ... }: is it the summary of "
+                    "a campaign?\n",
+                    path);
+            code = EXIT_FILE;
+        }
+    }
+    free(text);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return code;
+}
+
+/* All *.json of a directory. */
+static int read_directory(struct request *r, const char *path, DIR *dir)
+{
+    const struct dirent *entry;
+    uint64_t before = r->runs;
+    int code = EXIT_OK;
+
+    while (code == EXIT_OK && (entry = readdir(dir)) != NULL) {
+        size_t n = strlen(entry->d_name);
+        char file[4096];
+
+        if (n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0) {
+            snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+            code = read_summary(r, file, false);
+        }
+    }
+    if (code == EXIT_OK && r->runs == before) {
+        fprintf(stderr, "msgrlab: no *.json in %s tells of faults\n", path);
+        code = EXIT_FILE;
+    }
+    return code;
+}
+
+static int read_coverage(struct request *r, const char *path)
+{
+    DIR *dir = opendir(path);
+    int code;
+
+    if (dir == NULL) {
+        return read_summary(r, path, true);
+    }
+    code = read_directory(r, path, dir);
+    closedir(dir);
+    return code;
+}
+
+/* ---- printing ---------------------------------------------------------------------- */
+
+static const char *consequences(int mask, char *text, size_t size)
+{
+    size_t n = 0;
+
+    if (mask == FC_ALL) {
+        return "any";
+    }
+    text[0] = '\0';
+    for (int i = 0; i < 6; i++) {
+        if (mask & 1 << i) {
+            n += (size_t)snprintf(text + n, size - n, "%s%s", n > 0 ? "+" : "",
+                                  fault_consequence_names[i]);
+        }
+    }
+    return text;
+}
+
+/* How a script says it. */
+static const char *trigger(const struct fault_info *info)
+{
+    return info->decision >= 0 ? "rule, frame, rate" : "script, profile";
+}
+
+static bool is_asked_for(const struct request *r, char group)
+{
+    return r->group == 0 || r->group == group;
+}
+
+/* The text, broken into lines behind so many columns. */
+static void print_wrapped(const char *text, int indent)
+{
+    int column = indent;
+
+    for (const char *p = text; *p != '\0';) {
+        int n = (int)strcspn(p, " ");
+
+        if (column + n > 92 && column > indent) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        printf("%.*s%s", n, p, p[n] != '\0' ? " " : "");
+        column += n + 1;
+        p += n + (p[n] != '\0');
+    }
+    printf("\n");
+}
+
+static void print_rows(const struct request *r)
+{
+    char text[80];
+
+    for (int id = 0; id < FAULT_COUNT; id++) {
+        const struct fault_info *info = fault_info((enum fault_id)id);
+
+        if (!is_asked_for(r, info->group)) {
+            continue;
+        }
+        printf("%-18s %-16s %-24s", info->name, info->site,
+               consequences(info->consequences, text, sizeof(text)));
+        if (r->coverage) {
+            printf(" %10" PRIu64 "%s", r->fired[id], r->fired[id] == 0 ? "  NEVER" : "");
+        }
+        printf("\n    ");
+        print_wrapped(info->what, 4);
+    }
+}
+
+static void print_catalogue(const struct request *r)
+{
+    printf("%-18s %-16s %-24s%s\n", "fault", "acts at", "may lead to",
+           r->coverage ? "      fired" : "");
+    print_rows(r);
+    printf("\nwithout injecting: always so, or said by the script\n");
+#define X(id, group, what)                                                                 \
+    if (is_asked_for(r, group)) {                                                          \
+        printf("%-10s ", id);                                                              \
+        print_wrapped(what, 11);                                                           \
+    }
+    FAULTS_GIVEN(X)
+    printf("\nnot here, and why\n");
+    FAULTS_NOT(X)
+#undef X
+}
+
+static void print_json_pair(const char *id, const char *what, bool *first)
+{
+    printf("%s\n    {\"id\": \"%s\", \"why\": \"%s\"}", *first ? "" : ",", id, what);
+    *first = false;
+}
+
+static void print_json(const struct request *r)
+{
+    bool first = true;
+    char text[80];
+
+    printf("{\n  \"faults\": [");
+    for (int id = 0; id < FAULT_COUNT; id++) {
+        const struct fault_info *info = fault_info((enum fault_id)id);
+
+        if (!is_asked_for(r, info->group)) {
+            continue;
+        }
+        printf("%s\n    {\"name\": \"%s\", \"group\": \"%c\", \"site\": \"%s\", "
+               "\"triggers\": \"%s\", \"consequences\": \"%s\", \"what\": \"%s\"",
+               first ? "" : ",", info->name, info->group, info->site, trigger(info),
+               consequences(info->consequences, text, sizeof(text)), info->what);
+        if (r->coverage) {
+            printf(", \"fired\": %" PRIu64, r->fired[id]);
+        }
+        printf("}");
+        first = false;
+    }
+    printf("\n  ],\n  \"given\": [");
+    first = true;
+#define X(id, group, what)                                                                 \
+    if (is_asked_for(r, group)) {                                                          \
+        print_json_pair(id, what, &first);                                                 \
+    }
+    FAULTS_GIVEN(X)
+    printf("\n  ],\n  \"not_applicable\": [");
+    first = true;
+    FAULTS_NOT(X)
+#undef X
+    printf("\n  ]\n}\n");
+}
+
+/* ---- the command ------------------------------------------------------------------- */
+
+static const struct option options[] = {{"group", required_argument, NULL, 'g'},
+                                        {"json", no_argument, NULL, 'j'},
+                                        {"coverage", required_argument, NULL, 'c'},
+                                        CLI_HELP,
+                                        {0}};
+
+/* EXIT_OK, or why not. */
+static int take_option(struct request *r, int option, const char *value)
+{
+    switch (option) {
+    case 'g':
+        r->group = (char)toupper((unsigned char)value[0]);
+        if (value[0] == '\0' || value[1] != '\0' || strchr(GROUPS, r->group) == NULL) {
+            return cli_usage_error("faults", "there is no group '%s'; groups are %s", value,
+                                   GROUPS);
+        }
+        return EXIT_OK;
+    case 'j':
+        r->json = true;
+        return EXIT_OK;
+    default:
+        r->coverage = true;
+        return read_coverage(r, value);
+    }
+}
+
+int cmd_faults(int argc, char **argv)
+{
+    struct request r = {0};
+    int option, code = EXIT_OK;
+
+    cli_start();
+    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
+        if (option == CLI_BAD) {
+            return EXIT_USAGE;
+        }
+        if (option == 'h') {
+            print_help();
+            return EXIT_OK;
+        }
+        code = take_option(&r, option, optarg);
+        if (code != EXIT_OK) {
+            return code;
+        }
+    }
+    if (optind < argc && !r.coverage) {
+        return cli_usage_error("faults", "'%s' goes with --coverage only", argv[optind]);
+    }
+    for (; code == EXIT_OK && optind < argc; optind++) {
+        code = read_coverage(&r, argv[optind]);
+    }
+    if (code == EXIT_OK) {
+        (r.json ? print_json : print_catalogue)(&r);
+    }
+    return code;
+}
