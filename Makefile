@@ -15,10 +15,12 @@
 #   plain     gcc -O2          clang     the same with clang
 #   asan      gcc, address and undefined-behaviour sanitizers
 #   tsan      gcc, thread sanitizer
+#   clang-asan  clang with the same sanitizers as asan
 #   coverage  gcc --coverage
 #   fuzz      clang, libFuzzer with the address and undefined-behaviour sanitizers
 #
-# Each flavour has a directory of its own below build/, so none disturbs another.
+# Each flavour has a directory of its own below build/, so none disturbs another. OPT=O3
+# optimises it otherwise, into build/FLAVOUR-O3.
 #
 # Knobs: FLAVOUR=asan  V=1 (show commands)  CFLAGS=... (added last)  WERROR=no
 #        DEPS=no (never call the package manager)  FUZZ_SECONDS=60  PREFIX=  DESTDIR=
@@ -32,7 +34,8 @@ DEPS         ?= yes
 V            ?= 0
 
 FLAVOURS := plain clang asan tsan
-B        := build/$(FLAVOUR)
+OPT      ?=
+B        := build/$(FLAVOUR)$(if $(OPT),-$(OPT))
 
 Q := $(if $(filter 1,$(V)),,@)
 
@@ -40,8 +43,8 @@ Q := $(if $(filter 1,$(V)),,@)
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-ifeq ($(filter $(FLAVOUR),$(FLAVOURS) coverage fuzz),)
-$(error FLAVOUR=$(FLAVOUR) is unknown; choose one of: $(FLAVOURS) coverage fuzz)
+ifeq ($(filter $(FLAVOUR),$(FLAVOURS) clang-asan coverage fuzz),)
+$(error FLAVOUR=$(FLAVOUR) is unknown; choose one of: $(FLAVOURS) clang-asan coverage fuzz)
 endif
 
 ifeq ($(GOAL),inner)
@@ -55,10 +58,10 @@ else
 JOBS   = $(if $(findstring --jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 inner  = $(MAKE) $(JOBS) GOAL=inner FLAVOUR=$(or $(2),$(FLAVOUR)) $(1)
 # $(call deps,GROUP); the flavours that clang builds need more than the group says.
-deps   = $(if $(filter yes,$(DEPS)),scripts/deps.sh $(if $(filter clang fuzz,$(FLAVOUR)),check,$(1)),true)
+deps   = $(if $(filter yes,$(DEPS)),scripts/deps.sh $(if $(filter clang clang-asan fuzz,$(FLAVOUR)),check,$(1)),true)
 
 .PHONY: all help demo picture check check-fast test interop replay tidy format bench fuzz coverage \
-	install uninstall clean deps
+	install uninstall clean deps determinism check-determinism exhibits
 
 all:
 	$(Q)$(call deps,build)
@@ -72,7 +75,11 @@ help:
 	@echo 'make check-fast   the tests of the plain flavour only'
 	@echo 'make test         the tests of one flavour: make test FLAVOUR=tsan [T=unit/test_x]'
 	@echo 'make interop      the shell tests against real peers, same FLAVOUR= as above'
+	@echo 'make exhibits     campaigns find bugs that Ceph had, put back by patches'
+	@echo 'make determinism  seeds give the same runs in every flavour; part of make check'
+	@echo 'make check-determinism  the same for -O0 to -O3 of both compilers, and other ways'
 	@echo 'make replay       the fuzz corpus through plain programs, same FLAVOUR= as above'
+	@echo 'make check-softroce   the tests on real verbs: soft-RoCE here or in a virtual machine'
 	@echo 'make tidy         layers, banned calls, globals, format, sizes'
 	@echo 'make format       let clang-format rewrite every .c and .h'
 	@echo 'make bench        figures'
@@ -91,12 +98,15 @@ demo:
 	$(Q)$(call deps,build)
 	$(Q)+$(call inner,program,plain)
 	$(Q)mkdir -p build/demo
+	build/plain/msgrlab run scenarios/hello.lua --seed 7
+	@echo
 	build/plain/msgrlab run scenarios/hello.lua --on linux --stack tcp \
 		--trace build/demo/hello.trace
 	build/plain/msgrlab show build/demo/hello.trace --view iopath \
 		-o build/demo/hello-iopath.svg
 	@echo
-	@echo 'The IO path, drawn from what was observed: build/demo/hello-iopath.svg'
+	@echo 'Above, the same scenario in both worlds: simulated (every run the same) and Linux.'
+	@echo 'The IO path on Linux, drawn from what was observed: build/demo/hello-iopath.svg'
 	@echo 'Open it in any browser:  xdg-open build/demo/hello-iopath.svg'
 
 picture: demo
@@ -117,6 +127,31 @@ test:
 interop replay:
 	$(Q)$(call deps,check)
 	$(Q)+$(call inner,run-$@)
+
+# Bugs that Ceph had, put into copies of the sources: campaigns must find each.
+exhibits:
+	$(Q)$(call deps,check)
+	$(Q)+$(call inner,program,plain)
+	$(Q)FLAVOUR=plain tests/run.sh tests/exhibits/run.sh
+
+# What all the builds must agree in: the trace hash of each seed.
+determinism:
+	$(Q)$(call deps,check)
+	$(Q)+$(foreach f,$(FLAVOURS),$(call inner,program,$(f)) &&) true
+	$(Q)DETERMINISM_BUILDS='$(addprefix build/,$(FLAVOURS))' tests/run.sh tests/determinism.sh
+
+MATRIX := $(foreach f,plain clang asan clang-asan,$(foreach o,O0 O2 O3,$(f)-$(o)))
+.PHONY: $(addprefix matrix-,$(MATRIX))
+$(addprefix matrix-,$(MATRIX)): matrix-%:
+	$(Q)+$(call inner,program,$(patsubst %-$(lastword $(subst -, ,$*)),%,$*)) \
+		OPT=$(lastword $(subst -, ,$*)) WERROR=no
+
+# One build after the other: each uses all processors by itself.
+check-determinism:
+	$(Q)$(call deps,check)
+	$(Q)+for m in $(MATRIX); do $(MAKE) DEPS=no matrix-$$m || exit 1; done
+	$(Q)DETERMINISM_BUILDS='$(addprefix build/,$(MATRIX))' DETERMINISM_WAYS=all \
+		tests/determinism.sh
 
 tidy:
 	$(Q)$(call deps,check-fast)
@@ -156,3 +191,5 @@ clean:
 	$(Q)rm -rf build
 
 endif
+
+include mk/softroce.mk

@@ -7,21 +7,25 @@
 CC_plain    := gcc
 CC_clang    := clang
 CC_asan     := gcc
+CC_clang-asan := clang
 CC_tsan     := gcc
 CC_coverage := gcc
 CC_fuzz     := clang
 
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SAN_clang-asan := $(SAN_asan)
 SAN_fuzz := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 OPT_plain    := -O2 -g
 OPT_clang    := -O2 -g
 OPT_asan     := -O1 -g -fno-omit-frame-pointer $(SAN_asan)
+OPT_clang-asan := $(OPT_asan)
 OPT_tsan     := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 OPT_coverage := -O0 -g --coverage
 OPT_fuzz     := -O1 -g -fno-omit-frame-pointer $(SAN_fuzz) -fsanitize=fuzzer-no-link
 
 LINK_asan     := $(SAN_asan)
+LINK_clang-asan := $(SAN_asan)
 LINK_tsan     := -fsanitize=thread
 LINK_coverage := --coverage
 LINK_fuzz     := $(SAN_fuzz)
@@ -47,22 +51,25 @@ endif
 # -fPIC: const tables of pointers land in .data.rel.ro, where tidy can tell them from
 # variables, and the archives may be linked into shared objects.
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DMSGRLAB_VERSION='"$(VERSION)"' -I. -fPIC -pthread \
-	$(WARN) $(OPT_$(FLAVOUR))
+	$(WARN) $(OPT_$(FLAVOUR)) $(addprefix -,$(OPT))
 
 # Third-party headers are offered only to the folder that may use them.
 CFLAGS_viz       := $(call pkg_cflags,libcgraph libgvc)
 CFLAGS_scenarios := $(call pkg_cflags,$(LUA_PC))
-CFLAGS_tests     := $(call pkg_cflags,check) $(CFLAGS_scenarios) $(CFLAGS_viz)
+CFLAGS_stacks    := $(call pkg_cflags,libibverbs)
+CFLAGS_sim       := $(CFLAGS_stacks)
+CFLAGS_tests     := $(CFLAGS_stacks) $(call pkg_cflags,check) $(CFLAGS_scenarios) $(CFLAGS_viz)
 
 ISAL_LIBS  := $(call pkg_libs,libisal)
-LIBS       := $(call pkg_libs,libgvc libcgraph) $(call pkg_libs,$(LUA_PC)) $(ISAL_LIBS) -lm \
+VERBS_LIBS := $(call pkg_libs,libibverbs)
+LIBS       := $(call pkg_libs,libgvc libcgraph) $(call pkg_libs,$(LUA_PC)) $(VERBS_LIBS) $(ISAL_LIBS) -lm \
 	-lboost_context
 CHECK_LIBS  = $(call pkg_libs,check)
 
 # ---- folders --------------------------------------------------------------------
 
 # In link order: each may use those to its right. A folder without sources yields nothing.
-FOLDERS := scenarios viz sim stacks/rdma stacks/tcp engine
+FOLDERS := scenarios viz sim/rdma sim stacks/rdma stacks/tcp engine
 MAIN    := scenarios/msgrlab.c
 
 src_of = $(filter-out $(MAIN),$(sort $(wildcard $(1)/*.c)))
@@ -126,7 +133,21 @@ link = $(call say,LD,$@)$(CC) -pthread $(LINK_$(FLAVOUR)) $(1) $(filter %.o,$^) 
 $(B)/msgrlab: $(B)/scenarios/msgrlab.o $(ARCHIVES)
 	$(call link)
 
-$(TEST_BIN): $(B)/%: $(B)/%.o $(TEST_LIB) $(ARCHIVES)
+# One test makes allocations of the engine and the stacks fail: it gets copies of their
+# archives that call failing_malloc and so on, which the test defines.
+FAILING_BIN := $(B)/tests/unit/test_faults_alloc
+FAILING_LIB := $(patsubst $(B)/%,$(B)/failing/%,$(foreach f,$(EMBED),$(call lib_of,$(f))))
+
+$(FAILING_LIB): $(B)/failing/%: $(B)/%
+	@mkdir -p $(@D)
+	$(call say,COPY,$@)objcopy --redefine-sym malloc=failing_malloc \
+		--redefine-sym calloc=failing_calloc --redefine-sym realloc=failing_realloc $< $@
+
+$(FAILING_BIN): %: %.o $(TEST_LIB) \
+		$(filter-out $(FAILING_LIB:$(B)/failing/%=$(B)/%),$(ARCHIVES)) $(FAILING_LIB)
+	$(call link,,$(CHECK_LIBS))
+
+$(filter-out $(FAILING_BIN),$(TEST_BIN)): $(B)/%: $(B)/%.o $(TEST_LIB) $(ARCHIVES)
 	$(call link,,$(CHECK_LIBS))
 
 $(REPLAY_BIN): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o \

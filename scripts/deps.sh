@@ -35,6 +35,10 @@ pc() {
 }
 # A C header that has no pkg-config file: ask where the compilers look.
 hdr() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }
+# libibverbs finds its drivers by these files.
+verbs_provider() {
+    [ -e "/etc/libibverbs.d/$1.driver" ] || [ -e "/usr/local/etc/libibverbs.d/$1.driver" ]
+}
 fuzzer_runtime() {
     cmd clang || return 1
     # Where Debian has it; asking clang itself takes longer than everything else here.
@@ -68,6 +72,7 @@ need 1 make "runs the Makefile" cmd make
 need 1 pkg-config "finds the libraries below" cmd pkg-config
 need 1 liblua5.4-dev "Lua, the language of scenarios" pc lua5.4 lua-5.4 lua54
 need 1 libgraphviz-dev "Graphviz, draws the pictures" pc libgvc
+need 1 libibverbs-dev "the verbs, for the RDMA stack" pc libibverbs
 need 1 libisal-dev "ISA-L, fast crc32c" pc libisal
 need 1 libboost-context-dev "Boost.Context, switches stacks in the simulator" hdr boost/context/continuation.hpp
 
@@ -80,6 +85,12 @@ need 3 util-linux "setarch, for the thread sanitizer" cmd setarch
 need 3 ceph-mon "a real Ceph monitor as a peer" cmd ceph-mon
 need 3 ceph-common "monmaptool and friends, to set the monitor up" cmd monmaptool
 need 3 iproute2 "ss and ip, for the tests on real sockets" cmd ss
+need 3 ibverbs-providers "the provider of soft-RoCE" verbs_provider rxe
+need 3 ibverbs-utils "ibv_rc_pingpong, for the tests on real verbs" cmd ibv_rc_pingpong
+need 3 perftest "ib_send_lat and ib_send_bw, the figures to compare with" cmd ib_send_lat
+need 3 qemu-system-x86 "a virtual machine where rdma_rxe cannot be loaded" cmd qemu-system-x86_64
+need 3 busybox-static "the first program in that machine" cmd busybox
+need 3 xz-utils "unpacks its kernel" cmd xz
 
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -35,8 +35,11 @@ step tidy tidy
 for flavour in $flavours; do
     step "tests, $flavour" FLAVOUR="$flavour" test
 done
+step "determinism" determinism
+step "exhibits" exhibits
 step "interop" FLAVOUR=plain interop
 step "fuzz corpus, asan" FLAVOUR=asan replay
+step "soft-RoCE" FLAVOUR=plain check-softroce
 
 echo
 [ ${#broken[@]} -gt 0 ] && printf 'FAILED: %s\n' "${broken[@]}"

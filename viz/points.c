@@ -44,6 +44,8 @@ const char *layer_name(uint8_t layer)
         [LAYER_CONNECTION] = "AsyncConnection",
         [LAYER_CENTER] = "EventCenter",
         [LAYER_STACK] = "NetworkStack",
+        [LAYER_RDMA] = "RDMAStack",
+        [LAYER_VERBS] = "Verbs",
     };
 
     return layer < LAYER_COUNT ? names[layer] : "?";

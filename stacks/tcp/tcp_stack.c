@@ -98,6 +98,13 @@ static int tcp_peer_addr(struct connected_socket *s, struct entity_addr *ret)
     return err;
 }
 
+/* What there is to tell, the engine tells. */
+static void tcp_trace_as(struct connected_socket *s, uint32_t object)
+{
+    (void)s;
+    (void)object;
+}
+
 static void tcp_close(struct connected_socket *s)
 {
     os_close(to_tcp(s)->os, to_tcp(s)->fd);
@@ -112,6 +119,7 @@ static const struct connected_socket_ops tcp_socket_ops = {
     .fd = tcp_fd,
     .local_addr = tcp_local_addr,
     .peer_addr = tcp_peer_addr,
+    .trace_as = tcp_trace_as,
     .close = tcp_close,
 };
 

@@ -378,6 +378,40 @@ START_TEST(full_pipe_says_eagain)
 }
 END_TEST
 
+static int readiness(int fd)
+{
+    struct pollfd pfd = {.fd = fd, .events = POLLIN | POLLOUT};
+
+    ck_assert_int_ge(os_poll(os, &pfd, 1, 0), 0);
+    return pfd.revents;
+}
+
+/* One end of a pair is readable and writable independently, as the other one wants it. */
+START_TEST(pair_is_readable_and_writable_independently)
+{
+    char block[1024] = {0};
+    int fds[2];
+
+    ck_assert_int_eq(os_pair(os, fds), 0);
+    ck_assert_int_eq(readiness(fds[0]), POLLOUT);
+    ck_assert_int_eq(os_read(os, fds[0], block, 1), -EAGAIN);
+    ck_assert_int_eq(os_write(os, fds[1], "x", 1), 1);
+    ck_assert_int_eq(readiness(fds[0]), POLLIN | POLLOUT);
+    while (os_write(os, fds[0], block, sizeof(block)) > 0) {
+    }
+    ck_assert_int_eq(os_write(os, fds[0], block, 1), -EAGAIN);
+    ck_assert_int_eq(readiness(fds[0]), POLLIN);
+    ck_assert_int_eq(os_read(os, fds[0], block, sizeof(block)), 1);
+    ck_assert_int_eq(readiness(fds[0]), 0);
+    while (os_read(os, fds[1], block, sizeof(block)) > 0) {
+    }
+    ck_assert_int_eq(readiness(fds[0]), POLLOUT);
+    os_close(os, fds[1]);
+    ck_assert_int_eq(os_read(os, fds[0], block, 1), 0);
+    os_close(os, fds[0]);
+}
+END_TEST
+
 /* The number of a closed descriptor is the next one given: numbers are reused at once, the
  * lowest first. */
 START_TEST(lowest_number_is_reused)
@@ -421,6 +455,7 @@ int main(void)
     tcase_add_test(tc, freeing_null_is_fine);
     tcase_add_test(tc, pipe_passes_bytes_and_end_of_file);
     tcase_add_test(tc, full_pipe_says_eagain);
+    tcase_add_test(tc, pair_is_readable_and_writable_independently);
     tcase_add_test(tc, lowest_number_is_reused);
     suite_add_tcase(suite, tc);
     return testlib_run(suite);

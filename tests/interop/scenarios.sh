@@ -4,7 +4,9 @@
 # scenarios.sh: the program $MSGRLAB as people use it.
 #
 #   1. every scenario that is shipped, under each driver: exit code 0
-#   2. every script in scripts/: the exit code and the words that its first lines name
+#   2. every script in scripts/, on Linux and simulated: the exit code and the words that
+#      its first lines name
+#        -- only: linux  does not belong into the simulated world
 #        -- args: ...    options for the run
 #        -- exit: N      exit code
 #        -- says: TEXT   the output has TEXT
@@ -56,24 +58,31 @@ cd "$root" || exit 1
 for script in scenarios/*.lua; do
     name=$(basename "$script" .lua)
     for driver in epoll poll select; do
-        run "$name-$driver" 0 run "$script" --driver $driver &&
+        run "$name-$driver" 0 run "$script" --on linux --driver $driver &&
             says "$name-$driver" "result        $(result_of "$script")"
     done
 done
 
 # ---- 2. scripts --------------------------------------------------------------------
 
-for script in "$here"/scripts/*.lua; do
-    name=$(basename "$script")
+# check_script SCRIPT WORLD
+check_script() {
+    local script=$1 world=$2 text
+    local name=$(basename "$script").$world
     # shellcheck disable=SC2046 # options are words
     run "$name" "$(sed -n 's/^-- exit: //p' "$script")" \
-        run "$script" $(sed -n 's/^-- args: //p' "$script") || continue
+        run "$script" --on "$world" $(sed -n 's/^-- args: //p' "$script") || return
     while IFS= read -r text; do
         says "$name" "$text"
     done < <(sed -n 's/^-- says: //p' "$script")
     while IFS= read -r text; do
         grep -qF -e "$text" "$tmp/$name" && fail "$name: says: $text" "$tmp/$name"
     done < <(sed -n 's/^-- never: //p' "$script")
+}
+
+for script in "$here"/scripts/*.lua; do
+    check_script "$script" linux
+    grep -q '^-- only: linux' "$script" || check_script "$script" sim
 done
 
 # ---- 3. the command line -----------------------------------------------------------
@@ -92,7 +101,7 @@ run bad-seed 2 run scenarios/hello.lua --seed x
 run bad-driver 2 run scenarios/hello.lua --driver kqueue &&
     says bad-driver "valid: epoll, poll, select"
 run bad-world 2 run scenarios/hello.lua --on mars && says bad-world "valid: linux, sim"
-run bad-schedule 2 run scenarios/hello.lua --on sim --schedule lifo &&
+run bad-schedule 2 run scenarios/hello.lua --schedule lifo &&
     says bad-schedule "valid: fifo, random, pct"
 run no-rdma 4 run scenarios/hello.lua --stack rdma
 run no-script 5 run scenarios/helo.lua && says no-script "scenarios/hello.lua"
@@ -120,7 +129,7 @@ run trace-nowhere 5 run scenarios/hello.lua --trace "$tmp/no/such/dir/x.trace"
 
 # Two runs with one seed print the same, timing aside.
 for i in 1 2; do
-    run "seed-$i" 0 run "$here/scripts/random.lua" --seed 99
+    run "seed-$i" 0 run "$here/scripts/random.lua" --on linux --seed 99
     grep -v '^time' "$tmp/seed-$i" >"$tmp/seed-$i.lines"
 done
 cmp -s "$tmp/seed-1.lines" "$tmp/seed-2.lines" || fail "one seed, two outcomes"
@@ -134,7 +143,7 @@ wait(expect.delivered(b, 5))
 print "ready"
 sleep(60)
 LUA
-setsid "$msgrlab" run "$tmp/long.lua" --trace "$tmp/long.trace" >"$tmp/long" 2>&1 </dev/null &
+setsid "$msgrlab" run "$tmp/long.lua" --on linux --trace "$tmp/long.trace" >"$tmp/long" 2>&1 </dev/null &
 pid=$!
 for _ in $(seq 100); do
     grep -q ready "$tmp/long" && break

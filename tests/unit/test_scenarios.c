@@ -32,12 +32,14 @@ START_TEST(scenario_ends_well)
                                       .title = "test",
                                       .driver = (enum event_driver_kind)(_i % 3),
                                       .seed = (uint64_t)_i}};
+    struct run_outcome outcome;
     char path[400];
 
     snprintf(path, sizeof(path), FOLDER "/%s", scripts[_i / 3]->d_name);
     opts.script = path;
-    ck_assert_msg(run_scenario(&opts) == EXIT_OK, "%s under %s", path,
+    ck_assert_msg(run_scenario(&opts, &outcome) == EXIT_OK, "%s under %s", path,
                   event_driver_name(opts.world.driver));
+    run_outcome_fini(&outcome);
 }
 END_TEST
 

@@ -1,3 +1,4 @@
+-- only: linux
 -- exit: 3
--- says: net_here.lua:3: net.partition needs the simulated world
+-- says: net_here.lua:4: net.partition needs the simulated world
 net.partition("a", "b")

@@ -1,3 +1,4 @@
+-- only: linux
 -- exit: 0
 -- says: result        skipped: no partition on linux
 -- says: messages      1 sent

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Real verbs without hardware: what is built for tests/softroce, and how it is run there.
+# The Makefile includes this in both of its readings.
+
+VERBS_SRC := $(sort $(wildcard tests/conformance/verbs/*.c))
+VERBS_BIN := $(B)/tests/conformance/verbs/verbs_conformance
+
+ifeq ($(GOAL),inner)
+
+.PHONY: softroce-programs
+softroce-programs: program $(if $(VERBS_SRC),$(VERBS_BIN)) ; @:
+
+$(VERBS_BIN): $(VERBS_SRC:%.c=$(B)/%.o) $(ARCHIVES)
+	$(call link,,$(call pkg_libs,libibverbs))
+
+else
+
+.PHONY: check-softroce verbs-table
+
+# T="tests/softroce/t_x.sh ..." runs only these.
+check-softroce:
+	$(Q)$(call deps,check)
+	$(Q)+$(call inner,softroce-programs,plain)
+	$(Q)B=build/plain tests/softroce/suite.sh $(T)
+
+verbs-table:
+	$(Q)$(call deps,check)
+	$(Q)+$(call inner,softroce-programs,plain)
+	$(Q)tests/softroce/vm.sh -t 400 -- tests/conformance/verbs/table.sh $(VERBS_BIN)
+	$(Q)cp build/softroce/verbs-conformance.md docs/verbs-conformance.md
+
+endif

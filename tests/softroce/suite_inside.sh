@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# suite_inside.sh TEST...: what suite.sh runs on the machine that has soft-RoCE. Counts go to
+# $SOFTROCE_OUT/results, logs to $SOFTROCE_OUT/logs.
+set -u
+
+# The interpreter decides, not the host's load: an emulated processor is slow.
+export TEST_SECONDS=${TEST_SECONDS:-240} CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-120}
+export FLAVOUR=softroce TEST_JOBS=1 RESULTS=$SOFTROCE_OUT/results
+
+mkdir -p build
+ln -sfn "$SOFTROCE_OUT" build/softroce 2>/dev/null
+tests/run.sh "$@"
+status=$?
+
+# A kernel that complained is a finding, even where every test is content.
+if dmesg | grep -E 'WARNING:|BUG:|Oops|refcount_t|general protection' >"$SOFTROCE_OUT/complaints"; then
+    echo "FAIL  the kernel complained:"
+    sed 's/^/    | /' "$SOFTROCE_OUT/complaints"
+    status=1
+fi
+exit $status
