@@ -66,7 +66,7 @@ layer() {
 layer engine 'engine/.*' 'isa-l'
 layer stacks/tcp '(engine|stacks/tcp)/.*' '-'
 layer stacks/rdma '(engine|stacks/rdma|infiniband)/.*' 'infiniband/|rdma/'
-layer sim '(engine|stacks|sim)/.*' 'infiniband/|rdma/'
+layer sim '(engine|stacks|sim)/.*' 'infiniband/|rdma/|isa-l'
 layer viz 'viz/.*|engine/(trace_points|trace_format|states|util)\.h' 'graphviz/|gvc|cgraph|isa-l'
 layer scenarios '(engine|stacks|sim|viz|scenarios)/.*' 'lua|lauxlib|infiniband/'
 layer tests '(engine|stacks|sim|viz|scenarios|tests)/.*' '.*'

@@ -21,7 +21,10 @@ struct sim_world {
     struct net net;
     struct lock_order locks;
     struct list nodes; /* of sim_node.of_world; owned */
-    void *rdma;        /* owned: the RDMA fabric, once there is a device (sim/rdma) */
+    void (*tap)(void *arg, uint8_t from, uint64_t time_ns, const uint8_t *frame,
+                size_t len); /* tap.h */
+    void *tap_arg;
+    void *rdma; /* owned: the RDMA fabric, once there is a device (sim/rdma) */
     void (*rdma_free)(void *rdma);
 };
 

@@ -237,20 +237,20 @@ void nic_async_port(struct nic *nic, enum ibv_event_type type)
 
 void nic_async_qp(struct nic_qp *qp, enum ibv_event_type type)
 {
-    put_event(qp->ibv.context, &(struct ibv_async_event){.event_type = type,
-                                                         .element.qp = &qp->ibv});
+    put_event(qp->ibv.context,
+              &(struct ibv_async_event){.event_type = type, .element.qp = &qp->ibv});
 }
 
 void nic_async_cq(struct nic_cq *cq, enum ibv_event_type type)
 {
-    put_event(cq->ibv.context, &(struct ibv_async_event){.event_type = type,
-                                                         .element.cq = &cq->ibv});
+    put_event(cq->ibv.context,
+              &(struct ibv_async_event){.event_type = type, .element.cq = &cq->ibv});
 }
 
 void nic_async_srq(struct nic_srq *srq, enum ibv_event_type type)
 {
-    put_event(srq->ibv.context, &(struct ibv_async_event){.event_type = type,
-                                                          .element.srq = &srq->ibv});
+    put_event(srq->ibv.context,
+              &(struct ibv_async_event){.event_type = type, .element.srq = &srq->ibv});
 }
 
 void nic_async_forget(struct ibv_context *ctx, const void *element)

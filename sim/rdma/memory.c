@@ -75,8 +75,8 @@ int nic_reg_mr(struct verbs *v, struct ibv_pd *pd, void *addr, size_t len, int a
     mr->ibv.addr = addr;
     mr->ibv.length = len;
     nic->next_key++;
-    mr->ibv.lkey = nic->next_key << 8 |
-                   (uint32_t)(sim_mix(nic->actor.key, nic->next_key) & 0xff);
+    mr->ibv.lkey =
+        nic->next_key << 8 | (uint32_t)(sim_mix(nic->actor.key, nic->next_key) & 0xff);
     mr->ibv.rkey = (access & (remote | IBV_ACCESS_REMOTE_READ)) != 0 ? mr->ibv.lkey : 0;
     list_init(&mr->of_nic);
     list_push_back(&nic->mrs, &mr->of_nic);

@@ -249,10 +249,10 @@ int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verb
     }
     snprintf(name, sizeof(name), "%s/%s", os->name, is->device);
     sim_actor_init(nic_decisions(nic), &nic->actor, name);
-    nic->next_qpn = is->first_qpn != 0
-                        ? is->first_qpn
-                        : 2 + (uint32_t)(sim_mix(nic_decisions(nic)->seed, nic->actor.key) &
-                                         0x7fffff);
+    nic->next_qpn =
+        is->first_qpn != 0
+            ? is->first_qpn
+            : 2 + (uint32_t)(sim_mix(nic_decisions(nic)->seed, nic->actor.key) & 0x7fffff);
     init_gids(nic);
     list_init(&nic->of_fabric);
     list_push_back(&fabric->nics, &nic->of_fabric);

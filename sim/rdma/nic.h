@@ -32,9 +32,9 @@ struct nic {
     struct rdma_fabric *fabric;
     const struct rdma_personality *is;
     struct list of_fabric;
-    struct list contexts;           /* of nic_context.of_nic */
+    struct list contexts;            /* of nic_context.of_nic */
     struct list qps[NIC_QP_BUCKETS]; /* of nic_qp.of_nic, by number */
-    struct list mrs;                /* of nic_mr.of_nic */
+    struct list mrs;                 /* of nic_mr.of_nic */
     struct sim_actor actor;
     union ibv_gid gids[NIC_GIDS];
     bool gid_there[NIC_GIDS];
@@ -100,11 +100,11 @@ struct nic_cq {
     struct nic_cqe *ring;        /* owned; grows up to `depth` */
     uint32_t first, n, cap, depth;
     enum nic_armed armed;
-    bool dead; /* after an overrun */
-    struct list in_channel;      /* an event waits to be got */
-    uint32_t unacked;            /* events got, CQ and async */
-    struct sim_queue acks;       /* destroy_cq waits here */
-    int users;                   /* a QP counts once for each role */
+    bool dead;              /* after an overrun */
+    struct list in_channel; /* an event waits to be got */
+    uint32_t unacked;       /* events got, CQ and async */
+    struct sim_queue acks;  /* destroy_cq waits here */
+    int users;              /* a QP counts once for each role */
 };
 
 /* One work request. */
@@ -114,9 +114,9 @@ struct nic_wqe {
     unsigned int flags;
     __be32 imm;
     int n_sge;
-    uint32_t len;      /* of all buffers */
+    uint32_t len;        /* of all buffers */
     uint32_t psn, n_psn; /* given when it is first sent; n_psn 0: it was not */
-    uint8_t *copy;     /* owned: inline data; NULL: none */
+    uint8_t *copy;       /* owned: inline data; NULL: none */
 };
 
 /* A ring of work requests; the indices run on. */
@@ -155,29 +155,36 @@ struct nic_qp {
 
     /* Requester: [released, una) are over, [una, next) on the way, [next, posted) wait. */
     struct nic_wq sq;
-    uint32_t una, next;        /* indices in sq */
-    uint32_t una_psn;          /* the oldest not acknowledged */
-    uint32_t next_psn;         /* of the next packet that is sent: of request `next` */
+    uint32_t una, next;           /* indices in sq */
+    uint32_t una_psn;             /* the oldest not acknowledged */
+    uint32_t next_psn;            /* of the next packet that is sent: of request `next` */
     uint8_t retries, rnr_retries; /* used up so far */
-    struct sim_timer doorbell; /* there is something to send */
+    struct sim_timer doorbell;    /* there is something to send */
     struct sim_timer ack_timer;
-    bool in_rnr; /* waits for the peer to be ready */
-    uint64_t last_at;          /* when the last packet arrives: none overtakes another */
+    bool in_rnr;      /* waits for the peer to be ready */
+    uint64_t last_at; /* when the last packet arrives: none overtakes another */
 
     /* Responder. */
     struct nic_wq rq;
-    uint32_t epsn;             /* expected next */
-    bool nak_sent;             /* of this gap */
-    bool receiving;            /* a message has begun */
-    struct nic_wqe rx;         /* where it goes */
-    struct ibv_sge *rx_sges;   /* owned: of rx */
-    uint32_t rx_at;            /* bytes so far */
+    uint32_t epsn;           /* expected next */
+    uint32_t msn;            /* messages that came */
+    bool nak_sent;           /* of this gap */
+    bool receiving;          /* a message has begun */
+    struct nic_wqe rx;       /* where it goes */
+    struct ibv_sge *rx_sges; /* owned: of rx */
+    uint32_t rx_at;          /* bytes so far */
 
     struct sim_timer flush; /* CQEs of what is flushed come to be seen */
     bool recv_first;        /* ... those of receives before those of sends */
 };
 
-enum nic_packet_kind { PACKET_SEND, PACKET_ACK, PACKET_NAK_SEQUENCE, PACKET_NAK_RNR, PACKET_NAK_ERROR };
+enum nic_packet_kind {
+    PACKET_SEND,
+    PACKET_ACK,
+    PACKET_NAK_SEQUENCE,
+    PACKET_NAK_RNR,
+    PACKET_NAK_ERROR
+};
 
 /* Some packets of one message, or an answer. */
 struct nic_packet {
@@ -310,8 +317,8 @@ void nic_qp_to_err(struct nic_qp *qp);
 /* ---- requester.c ---- */
 void nic_requester_init(struct nic_qp *qp);
 void nic_requester_fini(struct nic_qp *qp);
-void nic_requester_start(struct nic_qp *qp);  /* to RTS */
-void nic_requester_kick(struct nic_qp *qp);   /* something was posted */
+void nic_requester_start(struct nic_qp *qp); /* to RTS */
+void nic_requester_kick(struct nic_qp *qp);  /* something was posted */
 void nic_requester_answer(struct nic_qp *qp, const struct nic_packet *p);
 /* All requests that are not over get a CQE with WR_FLUSH_ERR. */
 void nic_requester_flush(struct nic_qp *qp);
@@ -335,6 +342,9 @@ struct nic_packet *nic_packet_new(struct nic *nic, uint32_t len);
 void nic_send_packet(struct nic_qp *qp, struct nic_packet *p);
 /* Whether the queue pair's way out exists. */
 bool nic_has_route(const struct nic_qp *qp);
+
+/* Shows it to the world's tap. */
+void nic_tap_packet(const struct nic_qp *qp, const struct nic_packet *p, uint8_t to_node);
 
 /* The bytes of a path MTU. */
 static inline uint32_t nic_mtu(const struct nic_qp *qp)

@@ -207,8 +207,8 @@ void nic_qp_to_err(struct nic_qp *qp)
     if (!sim_timer_is_armed(&qp->flush)) {
         qp->recv_first = sim_pick(d, SIM_SITE_RDMA_FLUSH_ORDER, &qp->actor, 2) == 0;
         sim_timer_arm(&s->timers, &qp->flush,
-                      s->now + FLUSH_STEP_NS *
-                                   sim_pick(d, SIM_SITE_RDMA_FLUSH, &qp->actor, 4));
+                      s->now +
+                          FLUSH_STEP_NS * sim_pick(d, SIM_SITE_RDMA_FLUSH, &qp->actor, 4));
     }
 }
 
@@ -226,8 +226,8 @@ static int check_send(const struct nic_qp *qp, const struct ibv_send_wr *wr)
     for (int i = 0; i < wr->num_sge; i++) {
         bytes += wr->sg_list[i].length;
     }
-    if (bytes > UINT32_MAX / 4 || ((wr->send_flags & IBV_SEND_INLINE) != 0 &&
-                                   bytes > qp->init.cap.max_inline_data)) {
+    if (bytes > UINT32_MAX / 4 ||
+        ((wr->send_flags & IBV_SEND_INLINE) != 0 && bytes > qp->init.cap.max_inline_data)) {
         return EINVAL;
     }
     return qp->sq.posted - qp->sq.released >= qp->sq.depth ? ENOMEM : 0;
@@ -283,8 +283,8 @@ int nic_post_send(struct ibv_qp *ibv, struct ibv_send_wr *wr, struct ibv_send_wr
     int err = 0;
 
     sched_point(nic_sched(qp->nic), SIM_CALL_post_send);
-    early = qp->state != IBV_QPS_RTS && qp->state != IBV_QPS_SQD &&
-            qp->state != IBV_QPS_ERR;
+    early =
+        qp->state != IBV_QPS_RTS && qp->state != IBV_QPS_SQD && qp->state != IBV_QPS_ERR;
     if (early && !qp->nic->is->keeps_early_send) {
         *bad_wr = wr;
         return EINVAL;

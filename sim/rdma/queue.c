@@ -171,9 +171,8 @@ int nic_query_srq(struct verbs *v, struct ibv_srq *ibv, struct ibv_srq_attr *ret
     int err = nic_control(srq->nic);
 
     if (err == 0) {
-        *ret = (struct ibv_srq_attr){.max_wr = srq->wq.depth,
-                                     .max_sge = srq->wq.max_sge,
-                                     .srq_limit = srq->limit};
+        *ret = (struct ibv_srq_attr){
+            .max_wr = srq->wq.depth, .max_sge = srq->wq.max_sge, .srq_limit = srq->limit};
     }
     return err;
 }

@@ -84,8 +84,7 @@ static void complete(struct nic_qp *qp, enum ibv_wc_status status)
     if (is_error) {
         struct ibv_wc wc = nic_error_wc(qp, wqe->wr_id, status);
 
-        nic_complete(qp, qp->send_cq, &wc, true, index + 1,
-                     qp->nic->is->errors_solicited);
+        nic_complete(qp, qp->send_cq, &wc, true, index + 1, qp->nic->is->errors_solicited);
     } else if (qp->init.sq_sig_all != 0 || (wqe->flags & IBV_SEND_SIGNALED) != 0) {
         struct ibv_wc wc = {.wr_id = wqe->wr_id,
                             .opcode = IBV_WC_SEND,
@@ -177,7 +176,7 @@ static bool send_next(struct nic_qp *qp)
     if (err < 0 || (!nic_has_route(qp) && qp->nic->is->port_err_at_send)) {
         free(p);
         if (qp->next == qp->una) { /* else when those before it are over */
-            fail(qp, err == 0        ? IBV_WC_LOC_QP_OP_ERR
+            fail(qp, err == 0         ? IBV_WC_LOC_QP_OP_ERR
                      : err == -ENOENT ? (enum ibv_wc_status)qp->nic->is->bad_lkey
                                       : IBV_WC_LOC_PROT_ERR);
         }
@@ -283,9 +282,9 @@ static void lose_patience(void *arg)
 static uint64_t rnr_ns(int code)
 {
     static const uint32_t table[32] = {
-        65536, 1,   2,   3,   4,   6,   8,   12,   16,   24,   32,   48,    64,    96,    128,
-        192,   256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384,
-        24576, 32768, 49152};
+        65536, 1,    2,    3,    4,    6,     8,     12,    16,    24,   32,
+        48,    64,   96,   128,  192,  256,   384,   512,   768,   1024, 1536,
+        2048,  3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768, 49152};
 
     return (uint64_t)table[code & 31] * 10 * NSEC_PER_USEC;
 }

@@ -89,6 +89,7 @@ static bool finish(struct nic_qp *qp, const struct nic_packet *p)
     };
 
     qp->receiving = false;
+    qp->msn++;
     if (!nic_complete(qp, qp->recv_cq, &wc, false, 0, p->solicited)) {
         nic_qp_to_err(qp);
         return false;

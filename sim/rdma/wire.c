@@ -94,7 +94,7 @@ bool nic_has_route(const struct nic_qp *qp)
     return qp->nic->port_up && qp->nic->gid_there[qp->attr.ah_attr.grh.sgid_index];
 }
 
-/* When it arrives; 0: never. */
+/* When it arrives; 0: never. Shows it to the tap, if it leaves at all. */
 static uint64_t arrival_time(struct nic_qp *qp, const struct nic_packet *p)
 {
     struct nic *nic = qp->nic, *peer = nic_at(nic->fabric, &p->to);
@@ -105,6 +105,7 @@ static uint64_t arrival_time(struct nic_qp *qp, const struct nic_packet *p)
     if (peer == NULL || !nic_has_route(qp)) {
         return 0;
     }
+    nic_tap_packet(qp, p, peer->node->base.node);
     link = net_link_between(nic->node, peer->node);
     if (link == NULL || net_link_is_cut(link)) {
         return 0;
@@ -112,8 +113,8 @@ static uint64_t arrival_time(struct nic_qp *qp, const struct nic_packet *p)
     if (link->is.bytes_per_sec != 0) {
         uint64_t bytes = p->len + (uint64_t)p->n_psn * PACKET_OVERHEAD;
 
-        link->free_at = MAX(link->free_at, s->now) +
-                        bytes * NSEC_PER_SEC / link->is.bytes_per_sec;
+        link->free_at =
+            MAX(link->free_at, s->now) + bytes * NSEC_PER_SEC / link->is.bytes_per_sec;
         at = link->free_at;
     }
     at += link->is.latency_ns;

@@ -56,9 +56,9 @@ static void open_side(struct side *s, uint8_t number, const char *name, bool wit
     init.srq = s->srq;
     ck_assert_int_eq(verbs_create_qp(s->verbs, s->pd, &init, &s->qp), 0);
     s->bytes = calloc(2, BYTES);
-    ck_assert_int_eq(verbs_reg_mr(s->verbs, s->pd, s->bytes, 2 * BYTES,
-                                  IBV_ACCESS_LOCAL_WRITE, &s->mr),
-                     0);
+    ck_assert_int_eq(
+        verbs_reg_mr(s->verbs, s->pd, s->bytes, 2 * BYTES, IBV_ACCESS_LOCAL_WRITE, &s->mr),
+        0);
 }
 
 static void close_side(struct side *s)
@@ -210,7 +210,7 @@ static struct ibv_wc next_wc(struct side *s)
 
     while (ibv_poll_cq(s->cq, 1, &wc) == 0) {
         if (os_monotonic_ns(s->os) >= until) {
-            return (struct ibv_wc){.status = (enum ibv_wc_status)-1};
+            return (struct ibv_wc){.status = (enum ibv_wc_status) - 1};
         }
         os_sleep_ns(s->os, 10 * NSEC_PER_USEC);
     }
