@@ -55,8 +55,8 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DMSGRLAB_VERSION='"$(VERSION)"' -I. -fPI
 
 # Third-party headers are offered only to the folder that may use them.
 CFLAGS_viz       := $(call pkg_cflags,libcgraph libgvc)
-CFLAGS_scenarios := $(call pkg_cflags,$(LUA_PC))
 CFLAGS_stacks    := $(call pkg_cflags,libibverbs)
+CFLAGS_scenarios := $(call pkg_cflags,$(LUA_PC)) $(CFLAGS_stacks)
 CFLAGS_sim       := $(CFLAGS_stacks)
 CFLAGS_tests     := $(CFLAGS_stacks) $(call pkg_cflags,check) $(CFLAGS_scenarios) $(CFLAGS_viz)
 
@@ -149,6 +149,10 @@ $(FAILING_BIN): %: %.o $(TEST_LIB) \
 
 $(filter-out $(FAILING_BIN),$(TEST_BIN)): $(B)/%: $(B)/%.o $(TEST_LIB) $(ARCHIVES)
 	$(call link,,$(CHECK_LIBS))
+
+# This one runs the verbs conformance suite on the virtual device.
+$(B)/tests/unit/test_sim_verbs: $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,\
+	$(sort $(wildcard tests/conformance/verbs/*.c))))
 
 $(REPLAY_BIN): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o \
 		$(B)/tests/fuzz/replay_main.o $(ARCHIVES)

@@ -5,11 +5,17 @@
 
 VERBS_SRC := $(sort $(wildcard tests/conformance/verbs/*.c))
 VERBS_BIN := $(B)/tests/conformance/verbs/verbs_conformance
+# Check programs that need real devices.
+ROCE_SRC  := $(sort $(wildcard tests/softroce/test_*.c))
+ROCE_BIN  := $(ROCE_SRC:%.c=$(B)/%)
 
 ifeq ($(GOAL),inner)
 
 .PHONY: softroce-programs
-softroce-programs: program $(if $(VERBS_SRC),$(VERBS_BIN)) ; @:
+softroce-programs: program $(if $(VERBS_SRC),$(VERBS_BIN)) $(ROCE_BIN) ; @:
+
+$(ROCE_BIN): $(B)/%: $(B)/%.o $(TEST_LIB) $(ARCHIVES)
+	$(call link,,$(CHECK_LIBS) $(call pkg_libs,libibverbs))
 
 $(VERBS_BIN): $(VERBS_SRC:%.c=$(B)/%.o) $(ARCHIVES)
 	$(call link,,$(call pkg_libs,libibverbs))

@@ -49,7 +49,10 @@
     X(STARVE,     "t05_starve", "ns for which the thread does not run; 0: it may")       \
     X(STAND_BACK, "t05_back",   "points for which it runs only if no other can; 0: none")\
     X(RDMA_FLUSH, "v11_flush",  "2 us steps until CQEs of a flush are seen; 0: at once") \
-    X(RDMA_FLUSH_ORDER, "v11_order", "1: flushed sends are seen before flushed receives")
+    X(RDMA_FLUSH_ORDER, "v11_order", "1: flushed sends are seen before flushed receives") \
+    X(RDMA_LOSS,  "v27_loss",   "percent: from 100 less the rate on the packet is lost") \
+    X(RDMA_DAMAGE,"v26_damage", "the same for a packet whose bits are wrong")            \
+    X(RDMA_TWICE, "v27_twice",  "the same for a packet that comes twice")
 // clang-format on
 
 enum sim_site {

@@ -170,7 +170,7 @@ int nic_poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
     int got = 0;
 
     sched_point(nic_sched(cq->nic), SIM_CALL_poll_cq);
-    if (cq->n == 0 || cq->dead || cq->nic->failed) {
+    if (cq->n == 0 || cq->nic->failed) {
         spend_empty_poll(cq->nic);
         return 0;
     }

@@ -77,7 +77,9 @@ int nic_reg_mr(struct verbs *v, struct ibv_pd *pd, void *addr, size_t len, int a
     nic->next_key++;
     mr->ibv.lkey =
         nic->next_key << 8 | (uint32_t)(sim_mix(nic->actor.key, nic->next_key) & 0xff);
-    mr->ibv.rkey = (access & (remote | IBV_ACCESS_REMOTE_READ)) != 0 ? mr->ibv.lkey : 0;
+    mr->ibv.rkey = (access & (remote | IBV_ACCESS_REMOTE_READ)) != 0 || nic->is->always_rkey
+                       ? mr->ibv.lkey
+                       : 0;
     list_init(&mr->of_nic);
     list_push_back(&nic->mrs, &mr->of_nic);
     mr->pd->users++;
@@ -131,4 +133,21 @@ int nic_check_sge(const struct nic *nic, const struct nic_pd *pd, const struct i
         return -EFAULT;
     }
     return write && (mr->access & IBV_ACCESS_LOCAL_WRITE) == 0 ? -EACCES : 0;
+}
+
+uint8_t *nic_remote_bytes(const struct nic *nic, const struct nic_pd *pd,
+                          const struct nic_remote *remote, uint32_t offset, uint32_t len,
+                          int access)
+{
+    const struct nic_mr *mr = find_mr(nic, remote->rkey);
+    uint64_t start, at = remote->addr + offset;
+
+    if (mr == NULL || mr->pd != pd || mr->ibv.rkey == 0 || (mr->access & access) == 0) {
+        return NULL;
+    }
+    start = (uint64_t)(uintptr_t)mr->ibv.addr;
+    if (at < start || at - start > mr->ibv.length || len > mr->ibv.length - (at - start)) {
+        return NULL;
+    }
+    return (uint8_t *)(uintptr_t)at;
 }

@@ -14,6 +14,7 @@
 #include "sim/rdma/nic.h"
 
 #define PORT_MTU IBV_MTU_4096
+#define NIC_GID_TABLE 256
 #define MAX_MESSAGE (1u << 30)
 
 int nic_control(struct nic *nic)
@@ -120,11 +121,11 @@ static int query_device(struct verbs *v, struct ibv_context *ctx,
         .max_cqe = nic->is->max_cqe,
         .max_mr = 1 << 20,
         .max_pd = 1 << 15,
-        .max_qp_rd_atom = 16,
-        .max_qp_init_rd_atom = 16,
+        .max_qp_rd_atom = nic->is->max_rd_atomic,
+        .max_qp_init_rd_atom = nic->is->max_rd_atomic,
         .max_srq = 1 << 16,
         .max_srq_wr = nic->is->max_srq_wr,
-        .max_srq_sge = nic->is->max_sge - 1,
+        .max_srq_sge = nic->is->max_srq_sge,
         .max_pkeys = 1,
         .phys_port_cnt = 1,
     };
@@ -148,7 +149,7 @@ static int query_port(struct verbs *v, struct ibv_context *ctx, uint8_t port,
         .state = nic->port_up ? IBV_PORT_ACTIVE : IBV_PORT_DOWN,
         .max_mtu = IBV_MTU_4096,
         .active_mtu = PORT_MTU,
-        .gid_tbl_len = NIC_GIDS,
+        .gid_tbl_len = NIC_GID_TABLE,
         .max_msg_sz = MAX_MESSAGE,
         .pkey_tbl_len = 1,
         .phys_state = nic->port_up ? 5 : 2,
@@ -166,10 +167,10 @@ static int query_gid(struct verbs *v, struct ibv_context *ctx, uint8_t port, uin
     if (err < 0) {
         return err;
     }
-    if (port != 1 || index >= NIC_GIDS) {
+    if (port != 1 || index >= NIC_GID_TABLE) {
         return -EINVAL;
     }
-    if (!nic->gid_there[index]) {
+    if (index >= NIC_GIDS || !nic->gid_there[index]) {
         return -ENODATA;
     }
     *ret = (struct ibv_gid_entry){.gid = nic->gids[index],
@@ -217,12 +218,13 @@ static void init_gids(struct nic *nic)
 {
     uint8_t number = nic->node->base.node;
 
-    nic->gids[0].raw[0] = 0xfe;
-    nic->gids[0].raw[1] = 0x80;
-    nic->gids[0].raw[15] = number;
-    nic->gids[1].raw[10] = nic->gids[1].raw[11] = 0xff;
-    nic->gids[1].raw[12] = 10;
-    nic->gids[1].raw[15] = number;
+    nic->addresses[0].raw[0] = 0xfe;
+    nic->addresses[0].raw[1] = 0x80;
+    nic->addresses[0].raw[15] = number;
+    nic->addresses[1].raw[10] = nic->addresses[1].raw[11] = 0xff;
+    nic->addresses[1].raw[12] = 10;
+    nic->addresses[1].raw[15] = number;
+    memcpy(nic->gids, nic->addresses, sizeof(nic->gids));
     nic->gid_there[0] = nic->gid_there[1] = true;
 }
 
@@ -253,6 +255,9 @@ int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verb
         is->first_qpn != 0
             ? is->first_qpn
             : 2 + (uint32_t)(sim_mix(nic_decisions(nic)->seed, nic->actor.key) & 0x7fffff);
+    for (int i = SIM_SITE_RDMA_FLUSH; i <= SIM_SITE_RDMA_TWICE; i++) {
+        nic_decisions(nic)->rate[i] = SIM_RATE_ALWAYS;
+    }
     init_gids(nic);
     list_init(&nic->of_fabric);
     list_push_back(&fabric->nics, &nic->of_fabric);
@@ -272,13 +277,57 @@ void rdma_port_set(struct verbs *v, bool up)
     }
 }
 
+void rdma_wire_set(struct verbs *v, struct rdma_wire wire)
+{
+    to_nic(v)->wire = wire;
+}
+
+static bool is_held(const struct nic *nic, uint32_t index)
+{
+    for (int i = 0; i < NIC_QP_BUCKETS; i++) {
+        list_for_each(&nic->qps[i], it)
+        {
+            const struct nic_qp *qp = container_of(it, struct nic_qp, of_nic);
+
+            if (qp->state >= IBV_QPS_RTR && qp->attr.ah_attr.grh.sgid_index == index) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Where an address is in the table, or may come to be; -1: nowhere. */
+static int gid_slot(const struct nic *nic, uint32_t index, bool there)
+{
+    const union ibv_gid *gid = &nic->addresses[index];
+
+    if (there && !nic->gid_there[index] && !is_held(nic, index)) {
+        return (int)index;
+    }
+    for (uint32_t i = 0; i < NIC_GIDS; i++) {
+        bool is_it = nic->gid_there[i] && memcmp(&nic->gids[i], gid, sizeof(*gid)) == 0;
+
+        if (is_it ? !there : there && !nic->gid_there[i] && !is_held(nic, i)) {
+            return (int)i;
+        }
+        if (is_it) {
+            return -1; /* it is there already */
+        }
+    }
+    return -1;
+}
+
 void rdma_gid_set(struct verbs *v, uint32_t index, bool there)
 {
     struct nic *nic = to_nic(v);
+    int slot;
 
     CHECK(index < NIC_GIDS);
-    if (nic->gid_there[index] != there) {
-        nic->gid_there[index] = there;
+    slot = gid_slot(nic, index, there);
+    if (slot >= 0) {
+        nic->gids[slot] = nic->addresses[index];
+        nic->gid_there[slot] = there;
         nic_async_port(nic, IBV_EVENT_GID_CHANGE);
     }
 }

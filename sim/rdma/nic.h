@@ -36,9 +36,11 @@ struct nic {
     struct list qps[NIC_QP_BUCKETS]; /* of nic_qp.of_nic, by number */
     struct list mrs;                 /* of nic_mr.of_nic */
     struct sim_actor actor;
-    union ibv_gid gids[NIC_GIDS];
+    union ibv_gid addresses[NIC_GIDS]; /* of the network interface */
+    union ibv_gid gids[NIC_GIDS];      /* the table: an entry a QP holds is not used anew */
     bool gid_there[NIC_GIDS];
     bool port_up, failed;
+    struct rdma_wire wire;
     uint32_t next_qpn, next_key;
     struct rdma_objects objects;
 };
@@ -107,6 +109,13 @@ struct nic_cq {
     int users;              /* a QP counts once for each role */
 };
 
+/* What an RDMA operation is about; `len` of the whole message. */
+struct nic_remote {
+    uint64_t addr;
+    uint32_t rkey, len;
+    uint64_t compare_add, swap;
+};
+
 /* One work request. */
 struct nic_wqe {
     uint64_t wr_id;
@@ -116,7 +125,9 @@ struct nic_wqe {
     int n_sge;
     uint32_t len;        /* of all buffers */
     uint32_t psn, n_psn; /* given when it is first sent; n_psn 0: it was not */
-    uint8_t *copy;       /* owned: inline data; NULL: none */
+    struct nic_remote remote;
+    bool responded; /* a READ or an atomic whose data came */
+    uint8_t *copy;  /* owned: inline data; NULL: none */
 };
 
 /* A ring of work requests; the indices run on. */
@@ -163,6 +174,7 @@ struct nic_qp {
     struct sim_timer ack_timer;
     bool in_rnr;      /* waits for the peer to be ready */
     uint64_t last_at; /* when the last packet arrives: none overtakes another */
+    uint32_t reads;   /* READs and atomics on the way */
 
     /* Responder. */
     struct nic_wq rq;
@@ -173,13 +185,23 @@ struct nic_qp {
     struct nic_wqe rx;       /* where it goes */
     struct ibv_sge *rx_sges; /* owned: of rx */
     uint32_t rx_at;          /* bytes so far */
+    struct {
+        uint32_t psn;
+        uint64_t value;
+        bool is_set;
+    } atomics[16]; /* the answers given last, for requests that come twice */
+    uint32_t next_atomic;
 
     struct sim_timer flush; /* CQEs of what is flushed come to be seen */
     bool recv_first;        /* ... those of receives before those of sends */
 };
 
+/* PACKET_SEND: SEND and WRITE. Requests come first. */
 enum nic_packet_kind {
     PACKET_SEND,
+    PACKET_READ,
+    PACKET_ATOMIC,
+    PACKET_RESPONSE,
     PACKET_ACK,
     PACKET_NAK_SEQUENCE,
     PACKET_NAK_RNR,
@@ -198,6 +220,9 @@ struct nic_packet {
     enum ibv_wr_opcode opcode;
     bool first, last, solicited;
     __be32 imm;
+    uint32_t mtu;    /* the sender's */
+    uint32_t offset; /* of the first byte in its message */
+    struct nic_remote remote;
     uint32_t len;
     uint8_t data[];
 };
@@ -248,6 +273,11 @@ int nic_dereg_mr(struct verbs *v, struct ibv_mr *mr);
  * is not all inside; -EACCES: may not be written. */
 int nic_check_sge(const struct nic *nic, const struct nic_pd *pd, const struct ibv_sge *sge,
                   bool write);
+
+/* The bytes at [remote->addr + offset, + len), if the key gives that right; NULL: not. */
+uint8_t *nic_remote_bytes(const struct nic *nic, const struct nic_pd *pd,
+                          const struct nic_remote *remote, uint32_t offset, uint32_t len,
+                          int access);
 
 /* ---- cq.c, events.c ---- */
 int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_context,
@@ -320,6 +350,15 @@ void nic_requester_fini(struct nic_qp *qp);
 void nic_requester_start(struct nic_qp *qp); /* to RTS */
 void nic_requester_kick(struct nic_qp *qp);  /* something was posted */
 void nic_requester_answer(struct nic_qp *qp, const struct nic_packet *p);
+static inline bool nic_is_read(enum ibv_wr_opcode opcode)
+{
+    return opcode == IBV_WR_RDMA_READ || opcode == IBV_WR_ATOMIC_CMP_AND_SWP ||
+           opcode == IBV_WR_ATOMIC_FETCH_AND_ADD;
+}
+static inline bool nic_is_write(enum ibv_wr_opcode opcode)
+{
+    return opcode == IBV_WR_RDMA_WRITE || opcode == IBV_WR_RDMA_WRITE_WITH_IMM;
+}
 /* All requests that are not over get a CQE with WR_FLUSH_ERR. */
 void nic_requester_flush(struct nic_qp *qp);
 /* Nothing is sent or awaited any more. */
@@ -327,6 +366,19 @@ void nic_requester_stop(struct nic_qp *qp);
 
 /* ---- responder.c ---- */
 void nic_responder_request(struct nic_qp *qp, const struct nic_packet *p);
+/* The parts that responder_rdma.c needs. */
+void nic_respond(struct nic_qp *qp, enum nic_packet_kind kind, uint32_t psn, int status);
+/* The queue pair fails; `remote_status` is what the requester sees. */
+void nic_responder_fail(struct nic_qp *qp, int remote_status);
+/* The next receive request is taken, with its buffers, or RNR is said. */
+bool nic_responder_begin(struct nic_qp *qp);
+/* ---- responder_rdma.c ---- */
+/* The new part of the packets of a WRITE, from `skip` on. False: the queue pair failed, or
+ * waits. */
+bool nic_responder_write(struct nic_qp *qp, const struct nic_packet *p, uint32_t skip);
+void nic_responder_read(struct nic_qp *qp, const struct nic_packet *p);
+void nic_responder_atomic(struct nic_qp *qp, const struct nic_packet *p);
+
 /* The message that is being received, and all receive requests of its own queue, get a CQE
  * with WR_FLUSH_ERR. */
 void nic_responder_flush(struct nic_qp *qp);
@@ -340,6 +392,8 @@ struct rdma_fabric *nic_fabric(struct sim_node *node);
 struct nic_packet *nic_packet_new(struct nic *nic, uint32_t len);
 /* Sends it to the peer of the queue pair; takes it over. */
 void nic_send_packet(struct nic_qp *qp, struct nic_packet *p);
+/* Looks for the neighbour, for a second if need be. */
+bool nic_resolve(struct nic_qp *qp, const union ibv_gid *gid);
 /* Whether the queue pair's way out exists. */
 bool nic_has_route(const struct nic_qp *qp);
 

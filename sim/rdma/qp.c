@@ -66,6 +66,8 @@ static int make_queues(struct nic_qp *qp)
     int err;
 
     cap->max_send_wr = nic_depth(qp->nic, cap->max_send_wr);
+    cap->max_inline_data = MAX(cap->max_inline_data,
+                               (uint32_t)qp->nic->is->inline_unasked * cap->max_send_sge);
     if (qp->srq != NULL) {
         cap->max_recv_wr = cap->max_recv_sge = 0;
         rx_sge = qp->srq->wq.max_sge;
@@ -205,7 +207,8 @@ void nic_qp_to_err(struct nic_qp *qp)
     nic_requester_stop(qp);
     qp->next = qp->una;
     if (!sim_timer_is_armed(&qp->flush)) {
-        qp->recv_first = sim_pick(d, SIM_SITE_RDMA_FLUSH_ORDER, &qp->actor, 2) == 0;
+        qp->recv_first = qp->nic->is->flushes_recv_first ||
+                         sim_pick(d, SIM_SITE_RDMA_FLUSH_ORDER, &qp->actor, 2) == 0;
         sim_timer_arm(&s->timers, &qp->flush,
                       s->now +
                           FLUSH_STEP_NS * sim_pick(d, SIM_SITE_RDMA_FLUSH, &qp->actor, 4));
@@ -214,13 +217,20 @@ void nic_qp_to_err(struct nic_qp *qp)
 
 /* ---- posting ---- */
 
+static bool is_atomic(enum ibv_wr_opcode opcode)
+{
+    return opcode == IBV_WR_ATOMIC_CMP_AND_SWP || opcode == IBV_WR_ATOMIC_FETCH_AND_ADD;
+}
+
 /* 0, EINVAL, ENOMEM. */
 static int check_send(const struct nic_qp *qp, const struct ibv_send_wr *wr)
 {
     uint64_t bytes = 0;
 
     if (wr->num_sge < 0 || (uint32_t)wr->num_sge > qp->sq.max_sge ||
-        (wr->opcode != IBV_WR_SEND && wr->opcode != IBV_WR_SEND_WITH_IMM)) {
+        wr->opcode > IBV_WR_ATOMIC_FETCH_AND_ADD ||
+        (is_atomic(wr->opcode) && qp->nic->is->checks_atomic_addr &&
+         wr->wr.atomic.remote_addr % 8 != 0)) {
         return EINVAL;
     }
     for (int i = 0; i < wr->num_sge; i++) {
@@ -260,6 +270,16 @@ static void put_send(struct nic_qp *qp, const struct ibv_send_wr *wr)
         nic_wq_sges(&qp->sq, qp->sq.posted)[i] = wr->sg_list[i];
         wqe->len += wr->sg_list[i].length;
     }
+    if (is_atomic(wr->opcode)) {
+        wqe->remote = (struct nic_remote){.addr = wr->wr.atomic.remote_addr,
+                                          .rkey = wr->wr.atomic.rkey,
+                                          .compare_add = wr->wr.atomic.compare_add,
+                                          .swap = wr->wr.atomic.swap};
+    } else {
+        wqe->remote =
+            (struct nic_remote){.addr = wr->wr.rdma.remote_addr, .rkey = wr->wr.rdma.rkey};
+    }
+    wqe->remote.len = wqe->len;
     if ((wr->send_flags & IBV_SEND_INLINE) != 0) {
         copy_inline(wqe, wr);
     }

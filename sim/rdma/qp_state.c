@@ -70,7 +70,7 @@ static int check_path(const struct nic_qp *qp, const struct ibv_qp_attr *attr)
         return -EINVAL;
     }
     if (ah->grh.sgid_index >= NIC_GIDS || !qp->nic->gid_there[ah->grh.sgid_index]) {
-        return -ENODATA;
+        return qp->nic->is->gid_is_enodata ? -ENODATA : -EINVAL;
     }
     return ah->port_num != 1 ? -EINVAL : 0;
 }
@@ -121,6 +121,7 @@ static void reset(struct nic_qp *qp)
     qp->una = qp->next = qp->sq.released = qp->sq.posted;
     qp->rq.taken = qp->rq.released = qp->rq.posted;
     qp->receiving = qp->nak_sent = false;
+    qp->reads = 0;
     qp->told_last_wqe = qp->told_comm_est = false;
     nic_cq_forget(qp->send_cq, qp, qp->nic->is->reset_purges_cqes);
     nic_cq_forget(qp->recv_cq, qp, qp->nic->is->reset_purges_cqes);
@@ -143,7 +144,7 @@ static void enter_state(struct nic_qp *qp, enum ibv_qp_state to)
         nic_requester_start(qp);
     } else if (to == IBV_QPS_RTS) {
         nic_requester_kick(qp);
-    } else if (to == IBV_QPS_SQD) {
+    } else if (to == IBV_QPS_SQD && qp->nic->is->sqd_event) {
         nic_async_qp(qp, IBV_EVENT_SQ_DRAINED);
     }
 }
@@ -166,6 +167,9 @@ int nic_modify_qp(struct verbs *v, struct ibv_qp *ibv, struct ibv_qp_attr *attr,
     if (err < 0) {
         return err;
     }
+    if (to == IBV_QPS_RTR && !nic_resolve(qp, &attr->ah_attr.grh.dgid)) {
+        return -ETIMEDOUT;
+    }
     take_values(qp, attr, mask);
     enter_state(qp, to);
     qp->ibv.state = qp->state;
@@ -181,10 +185,14 @@ int nic_query_qp(struct verbs *v, struct ibv_qp *ibv, struct ibv_qp_attr *ret, i
     if (err < 0) {
         return err;
     }
+    if (mask == -1 && qp->nic->is->query_mask_checked) {
+        return -EOPNOTSUPP;
+    }
     *ret = qp->attr;
     ret->qp_state = qp->state;
     ret->cur_qp_state = qp->nic->is->cur_state_is_reset ? IBV_QPS_RESET : qp->state;
     ret->cap = qp->init.cap;
     *ret_init = qp->init;
+    qp->ibv.state = qp->state; /* as libibverbs does */
     return 0;
 }

@@ -29,9 +29,15 @@ int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verb
 
 /* ---- what a device may suffer; `v` is one of these, any thread of the world ---- */
 
+/* What becomes of the packets that the device sends, in percent; each is a decision. */
+struct rdma_wire {
+    int lost, duplicated, damaged;
+};
+void rdma_wire_set(struct verbs *v, struct rdma_wire wire);
 /* The port loses its link, or gets it back: PORT_ERR, PORT_ACTIVE. */
 void rdma_port_set(struct verbs *v, bool up);
-/* An entry of the GID table goes away, or comes back: GID_CHANGE. */
+/* The address that was at that index of the GID table goes away, or comes back (to another
+ * index, while a queue pair holds the old one): GID_CHANGE. */
 void rdma_gid_set(struct verbs *v, uint32_t index, bool there);
 /* The device dies: DEVICE_FATAL, every verb fails with -EIO, nothing completes any more. */
 void rdma_device_fail(struct verbs *v);

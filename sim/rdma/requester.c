@@ -40,7 +40,6 @@ void nic_requester_start(struct nic_qp *qp)
     qp->una_psn = qp->next_psn = qp->attr.sq_psn & PSN_MASK;
     qp->retries = qp->rnr_retries = 0;
     qp->in_rnr = false;
-    nic_requester_kick(qp);
 }
 
 void nic_requester_kick(struct nic_qp *qp)
@@ -69,6 +68,23 @@ struct ibv_wc nic_error_wc(const struct nic_qp *qp, uint64_t wr_id,
     return wc;
 }
 
+static enum ibv_wc_opcode opcode_of(enum ibv_wr_opcode opcode)
+{
+    switch (opcode) {
+    case IBV_WR_RDMA_WRITE:
+    case IBV_WR_RDMA_WRITE_WITH_IMM:
+        return IBV_WC_RDMA_WRITE;
+    case IBV_WR_RDMA_READ:
+        return IBV_WC_RDMA_READ;
+    case IBV_WR_ATOMIC_CMP_AND_SWP:
+        return IBV_WC_COMP_SWAP;
+    case IBV_WR_ATOMIC_FETCH_AND_ADD:
+        return IBV_WC_FETCH_ADD;
+    default:
+        return IBV_WC_SEND;
+    }
+}
+
 /* The oldest request is over. */
 static void complete(struct nic_qp *qp, enum ibv_wc_status status)
 {
@@ -81,15 +97,20 @@ static void complete(struct nic_qp *qp, enum ibv_wc_status status)
     }
     free(wqe->copy);
     wqe->copy = NULL;
+    if (nic_is_read(wqe->opcode) && wqe->n_psn != 0) {
+        qp->reads--;
+    }
     if (is_error) {
         struct ibv_wc wc = nic_error_wc(qp, wqe->wr_id, status);
 
         nic_complete(qp, qp->send_cq, &wc, true, index + 1, qp->nic->is->errors_solicited);
     } else if (qp->init.sq_sig_all != 0 || (wqe->flags & IBV_SEND_SIGNALED) != 0) {
+        bool has_imm = wqe->opcode == IBV_WR_SEND_WITH_IMM && qp->nic->is->send_imm_flag;
         struct ibv_wc wc = {.wr_id = wqe->wr_id,
-                            .opcode = IBV_WC_SEND,
+                            .opcode = opcode_of(wqe->opcode),
                             .byte_len = wqe->len,
-                            .qp_num = qp->ibv.qp_num};
+                            .qp_num = qp->ibv.qp_num,
+                            .wc_flags = has_imm ? IBV_WC_WITH_IMM : 0};
 
         nic_complete(qp, qp->send_cq, &wc, true, index + 1, false);
     }
@@ -156,40 +177,81 @@ static void arm_ack_timer(struct nic_qp *qp)
     }
 }
 
-/* Sends request `next` from `next_psn` on. False: it failed, and the queue pair with it. */
-static bool send_next(struct nic_qp *qp)
+/* PSNs and place of a request that is sent for the first time. */
+static void number(struct nic_qp *qp, struct nic_wqe *wqe)
+{
+    uint32_t mtu = nic_mtu(qp);
+
+    wqe->psn = qp->next_psn;
+    wqe->n_psn = MAX(1u, (wqe->len + mtu - 1) / mtu);
+    if (nic_is_read(wqe->opcode)) {
+        qp->reads++;
+    }
+}
+
+/* The packets of request `next` from `next_psn` on. NULL with *ret_status: it fails. */
+static struct nic_packet *make_packet(struct nic_qp *qp, enum ibv_wc_status *ret_status)
 {
     struct nic_wqe *wqe = nic_wq_at(&qp->sq, qp->next);
-    uint32_t mtu = nic_mtu(qp), skipped, offset;
+    uint32_t skipped = (qp->next_psn - wqe->psn) & PSN_MASK, offset;
+    bool is_read = nic_is_read(wqe->opcode);
     struct nic_packet *p;
     int err;
 
-    if (wqe->n_psn == 0) {
-        wqe->psn = qp->next_psn;
-        wqe->n_psn = MAX(1u, (wqe->len + mtu - 1) / mtu);
+    if (is_read) {
+        qp->next_psn = wqe->psn;
+        skipped = 0;
     }
-    skipped = (qp->next_psn - wqe->psn) & PSN_MASK;
-    offset = skipped * mtu;
-    p = nic_packet_new(qp->nic, wqe->len - offset);
+    offset = skipped * nic_mtu(qp);
+    p = nic_packet_new(qp->nic, is_read ? 0 : wqe->len - offset);
     CHECK(p != NULL);
-    err = gather(qp, qp->next, offset, p);
+    err = is_read ? 0 : gather(qp, qp->next, offset, p);
     if (err < 0 || (!nic_has_route(qp) && qp->nic->is->port_err_at_send)) {
         free(p);
-        if (qp->next == qp->una) { /* else when those before it are over */
-            fail(qp, err == 0         ? IBV_WC_LOC_QP_OP_ERR
-                     : err == -ENOENT ? (enum ibv_wc_status)qp->nic->is->bad_lkey
-                                      : IBV_WC_LOC_PROT_ERR);
-        }
-        return false;
+        *ret_status = err == 0         ? IBV_WC_LOC_QP_OP_ERR
+                      : err == -ENOENT ? (enum ibv_wc_status)qp->nic->is->bad_lkey
+                                       : IBV_WC_LOC_PROT_ERR;
+        return NULL;
     }
-    p->kind = PACKET_SEND;
+    p->kind = !is_read                          ? PACKET_SEND
+              : wqe->opcode == IBV_WR_RDMA_READ ? PACKET_READ
+                                                : PACKET_ATOMIC;
     p->opcode = wqe->opcode;
     p->imm = wqe->imm;
+    p->remote = wqe->remote;
     p->solicited = (wqe->flags & IBV_SEND_SOLICITED) != 0;
     p->psn = qp->next_psn;
     p->n_psn = wqe->n_psn - skipped;
+    p->offset = offset;
     p->first = skipped == 0;
     p->last = true;
+    return p;
+}
+
+/* Sends request `next`. False: it cannot be sent, now or ever. */
+static bool send_next(struct nic_qp *qp)
+{
+    struct nic_wqe *wqe = nic_wq_at(&qp->sq, qp->next);
+    enum ibv_wc_status status;
+    struct nic_packet *p;
+
+    if (wqe->n_psn == 0) {
+        if (nic_is_read(wqe->opcode) && qp->reads >= qp->attr.max_rd_atomic) {
+            if (qp->attr.max_rd_atomic == 0 && !qp->nic->is->no_reads_hang &&
+                qp->next == qp->una) {
+                fail(qp, IBV_WC_LOC_QP_OP_ERR);
+            }
+            return false; /* until one of those before it is over */
+        }
+        number(qp, wqe);
+    }
+    p = make_packet(qp, &status);
+    if (p == NULL) {
+        if (qp->next == qp->una) { /* else when those before it are over */
+            fail(qp, status);
+        }
+        return false;
+    }
     qp->next_psn = (wqe->psn + wqe->n_psn) & PSN_MASK;
     qp->next++;
     nic_send_packet(qp, p);
@@ -236,6 +298,10 @@ static void acknowledge(struct nic_qp *qp, uint32_t psn)
         if (((psn - end) & PSN_MASK) > PSN_MASK / 2) {
             break;
         }
+        if (nic_is_read(wqe->opcode) && !wqe->responded) {
+            qp->una_psn = wqe->psn; /* its data is missing: it will be asked for again */
+            break;
+        }
         complete(qp, IBV_WC_SUCCESS);
     }
     arm_ack_timer(qp);
@@ -267,7 +333,7 @@ static void lose_patience(void *arg)
 {
     struct nic_qp *qp = arg;
 
-    if (qp->state != IBV_QPS_RTS || qp->una == qp->next || used_up(qp)) {
+    if (qp->state != IBV_QPS_RTS || (qp->una == qp->next && !qp->in_rnr) || used_up(qp)) {
         return;
     }
     if (qp->in_rnr) {
@@ -305,9 +371,45 @@ static void wait_until_ready(struct nic_qp *qp, int code)
     }
 }
 
+/* The data of a READ, or what an atomic found, into the buffers of the request. */
+static void take_response(struct nic_qp *qp, const struct nic_packet *p)
+{
+    const struct ibv_sge *sge;
+    const uint8_t *data = p->data;
+    uint32_t left = p->len;
+    struct nic_wqe *wqe;
+
+    acknowledge(qp, p->psn);
+    if (qp->state != IBV_QPS_RTS || qp->una == qp->next || qp->una_psn != p->psn) {
+        return;
+    }
+    wqe = nic_wq_at(&qp->sq, qp->una);
+    sge = nic_wq_sges(&qp->sq, qp->una);
+    if (!nic_is_read(wqe->opcode) || wqe->psn != p->psn) {
+        return;
+    }
+    for (int i = 0; i < wqe->n_sge; i++) {
+        uint32_t n = MIN(left, sge[i].length);
+
+        if (nic_check_sge(qp->nic, qp->pd, &sge[i], true) < 0) {
+            fail(qp, IBV_WC_LOC_PROT_ERR);
+            return;
+        }
+        memcpy((uint8_t *)(uintptr_t)sge[i].addr, data, n);
+        data += n;
+        left -= n;
+    }
+    wqe->responded = true;
+    acknowledge(qp, (wqe->psn + wqe->n_psn) & PSN_MASK);
+}
+
 void nic_requester_answer(struct nic_qp *qp, const struct nic_packet *p)
 {
     if (qp->state != IBV_QPS_RTS) {
+        return;
+    }
+    if (p->kind == PACKET_RESPONSE) {
+        take_response(qp, p);
         return;
     }
     if (p->kind == PACKET_ACK) {

@@ -12,7 +12,7 @@
 #include "engine/util.h"
 #include "sim/rdma/nic.h"
 
-static void answer(struct nic_qp *qp, enum nic_packet_kind kind, uint32_t psn, int status)
+void nic_respond(struct nic_qp *qp, enum nic_packet_kind kind, uint32_t psn, int status)
 {
     struct nic_packet *p = nic_packet_new(qp->nic, 0);
 
@@ -24,14 +24,20 @@ static void answer(struct nic_qp *qp, enum nic_packet_kind kind, uint32_t psn, i
     }
 }
 
+void nic_responder_fail(struct nic_qp *qp, int remote_status)
+{
+    nic_respond(qp, PACKET_NAK_ERROR, qp->epsn, remote_status);
+    nic_qp_to_err(qp);
+}
+
 /* The receive request ends with an error, and with it the queue pair; the sender is told. */
 static void fail(struct nic_qp *qp, int status, int remote_status)
 {
     struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, (enum ibv_wc_status)status);
 
-    answer(qp, PACKET_NAK_ERROR, qp->epsn, remote_status);
+    nic_respond(qp, PACKET_NAK_ERROR, qp->epsn, remote_status);
     qp->receiving = false;
-    nic_complete(qp, qp->recv_cq, &wc, false, 0, qp->nic->is->errors_solicited);
+    nic_complete(qp, qp->recv_cq, &wc, false, 0, true);
     nic_qp_to_err(qp);
 }
 
@@ -40,15 +46,13 @@ static int scatter(struct nic_qp *qp, const uint8_t *data, uint32_t len)
 {
     uint32_t skip = qp->rx_at;
 
-    for (int i = 0; i < qp->rx.n_sge && (len > 0 || qp->nic->is->recv_checks_all); i++) {
+    for (int i = 0; i < qp->rx.n_sge && len > 0; i++) {
         struct ibv_sge sge = qp->rx_sges[i];
         uint32_t from = MIN(skip, sge.length), n = MIN(sge.length - from, len);
         int err;
 
         skip -= from;
-        if (!qp->nic->is->recv_checks_all) {
-            sge.length = from + n;
-        }
+        sge.length = from + n; /* what is not used is not looked at */
         err = nic_check_sge(qp->nic, qp->pd, &sge, true);
         if (err < 0) {
             return err;
@@ -62,11 +66,11 @@ static int scatter(struct nic_qp *qp, const uint8_t *data, uint32_t len)
 }
 
 /* True: there is a receive request for the message that begins. */
-static bool begin(struct nic_qp *qp)
+bool nic_responder_begin(struct nic_qp *qp)
 {
     if (!nic_take_recv(qp, &qp->rx, qp->rx_sges)) {
         qp->nak_sent = true;
-        answer(qp, PACKET_NAK_RNR, qp->epsn, qp->attr.min_rnr_timer);
+        nic_respond(qp, PACKET_NAK_RNR, qp->epsn, qp->attr.min_rnr_timer);
         return false;
     }
     qp->receiving = true;
@@ -77,10 +81,11 @@ static bool begin(struct nic_qp *qp)
 /* The message is complete. False: its CQE was lost, and the queue pair with it. */
 static bool finish(struct nic_qp *qp, const struct nic_packet *p)
 {
-    bool has_imm = p->opcode == IBV_WR_SEND_WITH_IMM;
+    bool is_write = nic_is_write(p->opcode);
+    bool has_imm = p->opcode == IBV_WR_SEND_WITH_IMM || is_write;
     struct ibv_wc wc = {
         .wr_id = qp->rx.wr_id,
-        .opcode = IBV_WC_RECV,
+        .opcode = is_write ? IBV_WC_RECV_RDMA_WITH_IMM : IBV_WC_RECV,
         .byte_len = qp->rx_at,
         .imm_data = has_imm ? p->imm : 0,
         .qp_num = qp->ibv.qp_num,
@@ -97,33 +102,66 @@ static bool finish(struct nic_qp *qp, const struct nic_packet *p)
     return qp->state != IBV_QPS_ERR;
 }
 
-/* The new part of the packets: `data` of them begins at epsn. */
-static void receive(struct nic_qp *qp, const struct nic_packet *p, const uint8_t *data,
-                    uint32_t len, uint32_t n_psn)
+/* Whether the packets are longer than this side's path MTU allows, or not of its size. */
+static bool has_bad_mtu(const struct nic_qp *qp, const struct nic_packet *p)
+{
+    return p->mtu != nic_mtu(qp) && p->n_psn > 1 &&
+           (qp->nic->is->checks_send_mtu || nic_is_write(p->opcode));
+}
+
+/* Bytes of a SEND from `skip` on. False: the queue pair failed, or waits. */
+static bool receive_send(struct nic_qp *qp, const struct nic_packet *p, uint32_t skip)
 {
     int err;
 
-    if (!qp->receiving && !begin(qp)) {
-        return;
+    if (!qp->receiving && !nic_responder_begin(qp)) {
+        return false;
     }
-    if (len > qp->rx.len - qp->rx_at) {
+    if (p->len - skip > qp->rx.len - qp->rx_at || has_bad_mtu(qp, p)) {
         fail(qp, qp->nic->is->recv_too_long, qp->nic->is->sent_too_long);
-        return;
+        return false;
     }
-    err = scatter(qp, data, len);
+    err = scatter(qp, p->data + skip, p->len - skip);
     if (err < 0) {
         fail(qp, qp->nic->is->recv_bad_lkey, IBV_WC_REM_OP_ERR);
+        return false;
+    }
+    return true;
+}
+
+static bool receive_write(struct nic_qp *qp, const struct nic_packet *p, uint32_t skip)
+{
+    if (has_bad_mtu(qp, p)) {
+        nic_responder_fail(qp, IBV_WC_REM_INV_REQ_ERR);
+        return false;
+    }
+    return nic_responder_write(qp, p, skip);
+}
+
+/* The new part of the packets, of which `behind` came before. */
+static void receive(struct nic_qp *qp, const struct nic_packet *p, uint32_t behind)
+{
+    uint32_t skip = MIN(behind * p->mtu, p->len);
+    bool is_write = nic_is_write(p->opcode), goes_on;
+
+    if (!(is_write ? receive_write(qp, p, skip) : receive_send(qp, p, skip))) {
         return;
     }
-    qp->epsn = (qp->epsn + n_psn) & PSN_MASK;
-    if (!p->last || finish(qp, p)) {
-        answer(qp, PACKET_ACK, qp->epsn - 1, 0);
+    qp->epsn = (qp->epsn + p->n_psn - behind) & PSN_MASK;
+    if (p->opcode == IBV_WR_RDMA_WRITE) {
+        qp->msn++;
+        goes_on = true;
+    } else {
+        goes_on = !p->last || finish(qp, p);
+    }
+    if (goes_on) {
+        nic_respond(qp, PACKET_ACK, qp->epsn - 1, 0);
     }
 }
 
 void nic_responder_request(struct nic_qp *qp, const struct nic_packet *p)
 {
-    uint32_t behind = (qp->epsn - p->psn) & PSN_MASK, skip, mtu = nic_mtu(qp);
+    uint32_t behind = (qp->epsn - p->psn) & PSN_MASK;
 
     if (qp->state != IBV_QPS_RTR && qp->state != IBV_QPS_RTS) {
         return;
@@ -135,23 +173,24 @@ void nic_responder_request(struct nic_qp *qp, const struct nic_packet *p)
     if (behind > PSN_MASK / 2) { /* some before it are missing */
         if (!qp->nak_sent) {
             qp->nak_sent = true;
-            answer(qp, PACKET_NAK_SEQUENCE, qp->epsn, 0);
+            nic_respond(qp, PACKET_NAK_SEQUENCE, qp->epsn, 0);
+        }
+        return;
+    }
+    if (p->kind == PACKET_READ || p->kind == PACKET_ATOMIC) {
+        if (p->kind == PACKET_READ) {
+            nic_responder_read(qp, p);
+        } else {
+            nic_responder_atomic(qp, p);
         }
         return;
     }
     if (behind >= p->n_psn) { /* all of it came before */
-        answer(qp, PACKET_ACK, qp->epsn - 1, 0);
-        return;
-    }
-    if (behind == 0 && p->first && qp->receiving) {
-        return; /* no peer of ours: a message inside another */
-    }
-    if (behind == 0 && !p->first && !qp->receiving) {
+        nic_respond(qp, PACKET_ACK, qp->epsn - 1, 0);
         return;
     }
     qp->nak_sent = false;
-    skip = MIN(behind * mtu, p->len);
-    receive(qp, p, p->data + skip, p->len - skip, p->n_psn - behind);
+    receive(qp, p, behind);
 }
 
 void nic_responder_flush(struct nic_qp *qp)
@@ -163,6 +202,6 @@ void nic_responder_flush(struct nic_qp *qp)
         struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, IBV_WC_WR_FLUSH_ERR);
 
         more = false;
-        nic_complete(qp, qp->recv_cq, &wc, false, 0, qp->nic->is->errors_solicited);
+        nic_complete(qp, qp->recv_cq, &wc, false, 0, true);
     }
 }

@@ -15,6 +15,8 @@
 /* Ethernet, IP, UDP, BTH, ICRC: what each packet has besides its payload. */
 #define PACKET_OVERHEAD 62
 
+#define RESOLVE_NS NSEC_PER_SEC /* until nobody has answered */
+
 static void fabric_free(void *arg)
 {
     struct rdma_fabric *fabric = arg;
@@ -68,7 +70,7 @@ static void arrive(void *arg)
     list_unlink(&p->of_fabric);
     qp = nic != NULL && nic->port_up && !nic->failed ? nic_find_qp(nic, p->dest_qpn) : NULL;
     if (qp != NULL) {
-        if (p->kind == PACKET_SEND) {
+        if (p->kind <= PACKET_ATOMIC) {
             nic_responder_request(qp, p);
         } else {
             nic_requester_answer(qp, p);
@@ -87,6 +89,17 @@ struct nic_packet *nic_packet_new(struct nic *nic, uint32_t len)
         sim_timer_init(&p->timer, arrive, p);
     }
     return p;
+}
+
+bool nic_resolve(struct nic_qp *qp, const union ibv_gid *gid)
+{
+    struct nic *nic = qp->nic;
+
+    if (nic_at(nic->fabric, gid) != NULL) {
+        return true;
+    }
+    sched_spend(nic_sched(nic), RESOLVE_NS);
+    return nic_at(nic->fabric, gid) != NULL;
 }
 
 bool nic_has_route(const struct nic_qp *qp)
@@ -126,17 +139,68 @@ static uint64_t arrival_time(struct nic_qp *qp, const struct nic_packet *p)
     return qp->last_at;
 }
 
+static bool draw(struct nic_qp *qp, enum sim_site site, int percent)
+{
+    return percent > 0 &&
+           (int)sim_pick(nic_decisions(qp->nic), site, &qp->actor, 100) >= 100 - percent;
+}
+
+/* Some of the packets do not come: those from the first that is lost on, as if they all
+ * were. False: none is left. */
+static bool lose_some(struct nic_qp *qp, struct nic_packet *p)
+{
+    const struct rdma_wire *wire = &qp->nic->wire;
+
+    for (uint32_t i = 0; i < p->n_psn; i++) {
+        if (!draw(qp, SIM_SITE_RDMA_LOSS, wire->lost) &&
+            !draw(qp, SIM_SITE_RDMA_DAMAGE, wire->damaged)) { /* the ICRC tells */
+            continue;
+        }
+        if (p->kind != PACKET_SEND || i == 0) {
+            return false;
+        }
+        p->n_psn = i;
+        p->len = i * p->mtu;
+        p->last = false;
+        return true;
+    }
+    return true;
+}
+
+static void travel(struct nic_qp *qp, struct nic_packet *p, uint64_t at)
+{
+    list_push_back(&qp->nic->fabric->packets, &p->of_fabric);
+    sim_timer_arm(&nic_sched(qp->nic)->timers, &p->timer, at);
+}
+
+static void send_twice(struct nic_qp *qp, const struct nic_packet *p, uint64_t at)
+{
+    struct nic_packet *twin = nic_packet_new(qp->nic, p->len);
+
+    if (twin != NULL) {
+        struct sim_timer timer = twin->timer;
+
+        memcpy(twin, p, sizeof(*p) + p->len);
+        list_init(&twin->of_fabric);
+        twin->timer = timer;
+        travel(qp, twin, at);
+    }
+}
+
 void nic_send_packet(struct nic_qp *qp, struct nic_packet *p)
 {
     uint64_t at;
 
     p->to = qp->attr.ah_attr.grh.dgid;
     p->dest_qpn = qp->attr.dest_qp_num;
+    p->mtu = nic_mtu(qp);
     at = arrival_time(qp, p);
-    if (at == 0) {
+    if (at == 0 || !lose_some(qp, p)) {
         free(p);
         return;
     }
-    list_push_back(&qp->nic->fabric->packets, &p->of_fabric);
-    sim_timer_arm(&nic_sched(qp->nic)->timers, &p->timer, at);
+    travel(qp, p, at);
+    if (draw(qp, SIM_SITE_RDMA_TWICE, qp->nic->wire.duplicated)) {
+        send_twice(qp, p, at);
+    }
 }

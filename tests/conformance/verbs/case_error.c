@@ -191,7 +191,7 @@ static void ask_states(struct suite *suite)
     rig_close(&rig);
 }
 
-/* ---- numbers that do not agree --------------------------------------------------------- */
+/* ---- numbers that do not agree ----------------------------------------------------- */
 
 static void ask_psn(struct suite *suite)
 {
@@ -239,6 +239,10 @@ static void ask_mtu(struct suite *suite)
     post_send(&rig.a, 1, 5000, IBV_SEND_SIGNALED);
     answer(suite, "mismatch.mtu_send", "%s; b: %s", next_status(&rig, rig.a.send_cq),
            next_status(&rig, rig.b.recv_cq));
+    rig_close(&rig);
+
+    rig_open(&rig, suite,
+             &(struct rig_options){.mtu_b = IBV_MTU_512, .retry_cnt = 1, .timeout = 12});
     post_rdma(&rig.a, IBV_WR_RDMA_WRITE, 2, 5000, 0, 0);
     answer(suite, "mismatch.mtu_write", "%s", next_status(&rig, rig.a.send_cq));
     rig_close(&rig);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * case_network.c: the network under a device goes away and comes back. Asked only of targets
- * where somebody can do that.
+ * case_network.c: the network under a device goes away and comes back, or is bad. Asked
+ * only of targets where somebody can do that.
  */
 #include <string.h>
 
@@ -118,8 +118,84 @@ static void ask_address(struct suite *suite)
     rig_close(&rig);
 }
 
+/* Packets are lost for good, for a while, or come twice. */
+static void ask_loss(struct suite *suite)
+{
+    struct verbs_target *target = suite_target(suite);
+    const struct rig_options hasty = {.retry_cnt = 1, .timeout = 12};
+    const struct verbs_wire cut = {.lost = 100}, fine = {0};
+    struct rig rig;
+
+    if (target->set_wire == NULL) {
+        return;
+    }
+    rig_open(&rig, suite, &hasty);
+    post_recv(&rig.b, 1, 64);
+    target->set_wire(target, 0, &cut);
+    post_send(&rig.a, 1, 8, IBV_SEND_SIGNALED);
+    answer(suite, "network.data_lost", "%s; b: %s", next_status(&rig, rig.a.send_cq),
+           soon_status(&rig, rig.b.recv_cq));
+    target->set_wire(target, 0, &fine);
+    rig_close(&rig);
+
+    rig_open(&rig, suite, &hasty);
+    post_recv(&rig.b, 1, 64);
+    target->set_wire(target, 1, &cut);
+    post_send(&rig.a, 1, 8, IBV_SEND_SIGNALED);
+    answer(suite, "network.acks_lost", "%s; b: %s", next_status(&rig, rig.a.send_cq),
+           soon_status(&rig, rig.b.recv_cq));
+    target->set_wire(target, 1, &fine);
+    rig_close(&rig);
+
+    rig_open(&rig, suite, &(struct rig_options){.retry_cnt = 6, .timeout = 17});
+    post_recv(&rig.b, 1, 64);
+    target->set_wire(target, 0, &cut);
+    post_send(&rig.a, 1, 8, IBV_SEND_SIGNALED);
+    answer(suite, "network.outage", "%s", soon_status(&rig, rig.a.send_cq));
+    target->set_wire(target, 0, &fine);
+    answer(suite, "network.outage_over", "%s", next_status(&rig, rig.a.send_cq));
+    rig_close(&rig);
+}
+
+/* Twelve messages of five packets while that happens both ways: how many arrived, in order
+ * and undamaged. */
+static void through(struct suite *suite, const char *id, const struct verbs_wire *wire)
+{
+    struct verbs_target *target = suite_target(suite);
+    const struct verbs_wire fine = {0};
+    struct ibv_wc wc;
+    struct rig rig;
+    int good = 0;
+
+    rig_open(&rig, suite, &(struct rig_options){.retry_cnt = 7});
+    target->set_wire(target, 0, wire);
+    target->set_wire(target, 1, wire);
+    for (uint64_t i = 1; i <= 12; i++) {
+        memset(rig.a.memory, (int)i, 5000);
+        post_recv(&rig.b, i, 8192);
+        post_send(&rig.a, i, 5000, IBV_SEND_SIGNALED);
+        if (next_wc(&rig, rig.b.recv_cq, &wc) && wc.status == IBV_WC_SUCCESS &&
+            wc.wr_id == i && memcmp(rig.a.memory, rig.b.memory, 5000) == 0) {
+            good++;
+        }
+        next_status(&rig, rig.a.send_cq);
+    }
+    answer(suite, id, "%d of 12, %s", good, state_of(&rig.a));
+    target->set_wire(target, 0, &fine);
+    target->set_wire(target, 1, &fine);
+    rig_close(&rig);
+}
+
+static void ask_noise(struct suite *suite)
+{
+    if (suite_target(suite)->set_wire != NULL) {
+        through(suite, "network.loss_10", &(struct verbs_wire){.lost = 10});
+        through(suite, "network.duplicate_30", &(struct verbs_wire){.duplicated = 30});
+        through(suite, "network.damage_10", &(struct verbs_wire){.damaged = 10});
+    }
+}
+
 const struct verbs_case cases_network[] = {
-    {"network", ask_link},
-    {"network", ask_address},
-    {NULL, NULL},
+    {"network", ask_link},    {"network", ask_loss}, {"network", ask_noise},
+    {"network", ask_address}, {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * case_queue.c: queues that are full, completion queues that overrun, shared receive queues.
+ * case_queue.c: queues that are full, completion queues that overrun, shared receive
+ * queues.
  */
 #include <string.h>
 

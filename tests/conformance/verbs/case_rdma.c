@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * case_rdma.c: RDMA READ and WRITE and atomics. Ceph's stack uses none of them; a device has
- * them all the same.
+ * case_rdma.c: RDMA READ and WRITE and atomics. Ceph's stack uses none of them; a device
+ * has them all the same.
  */
 #include <string.h>
 
@@ -81,6 +81,7 @@ static void ask_atomic(struct suite *suite)
 static void ask_bad_key(struct suite *suite)
 {
     struct ibv_wc wcs[8];
+    const char *status; /* in order: arguments are evaluated in any */
     struct rig rig;
     int n;
 
@@ -103,13 +104,14 @@ static void ask_bad_key(struct suite *suite)
     rig_open(&rig, suite, NULL);
     post_recv(&rig.b, 5, 64);
     post_rdma(&rig.a, IBV_WR_RDMA_WRITE_WITH_IMM, 1, 8, 0, 0xbad00);
-    answer(suite, "rkey.write_imm", "%s; b: %s", next_status(&rig, rig.a.send_cq),
-           next_status(&rig, rig.b.recv_cq));
+    status = next_status(&rig, rig.a.send_cq);
+    answer(suite, "rkey.write_imm", "%s; b: %s", status, next_status(&rig, rig.b.recv_cq));
     rig_close(&rig);
 }
 
 static void ask_rights(struct suite *suite)
 {
+    const char *status;
     struct ibv_mr *mr;
     struct rig rig;
 
@@ -123,8 +125,9 @@ static void ask_rights(struct suite *suite)
 
     rig_open(&rig, suite, &(struct rig_options){.no_access_b = true});
     post_rdma(&rig.a, IBV_WR_RDMA_WRITE, 1, 8, 0, 0);
-    answer(suite, "rdma.qp_access_0", "%s, %s, %s", next_status(&rig, rig.a.send_cq),
-           state_of(&rig.a), state_of(&rig.b));
+    status = next_status(&rig, rig.a.send_cq);
+    answer(suite, "rdma.qp_access_0", "%s, %s, %s", status, state_of(&rig.a),
+           state_of(&rig.b));
     rig_close(&rig);
 
     rig_open(&rig, suite, &(struct rig_options){.no_reads_b = true});
@@ -134,8 +137,8 @@ static void ask_rights(struct suite *suite)
 
     rig_open(&rig, suite, &(struct rig_options){.no_reads_a = true});
     post_rdma(&rig.a, IBV_WR_RDMA_READ, 1, 8, 0, 0);
-    answer(suite, "rdma.reads_0", "%s, %s", soon_status(&rig, rig.a.send_cq),
-           state_of(&rig.a));
+    status = soon_status(&rig, rig.a.send_cq);
+    answer(suite, "rdma.reads_0", "%s, %s", status, state_of(&rig.a));
     rig_close(&rig);
 }
 

@@ -24,12 +24,12 @@ static void pause_2_ms(struct verbs_target *target)
 }
 
 /* Runs one of the functions of tests/softroce/lib.bash. */
-static int trouble(const char *function, int side)
+static int trouble(const char *function, int side, const char *arguments)
 {
-    char command[128];
+    char command[256];
 
-    snprintf(command, sizeof(command), ". tests/softroce/lib.bash && %s %d", function,
-             side);
+    snprintf(command, sizeof(command), ". tests/softroce/lib.bash && %s %d %s", function,
+             side, arguments);
     if (setenv("VERBS_TROUBLE", command, 1) != 0) {
         return -1;
     }
@@ -38,12 +38,24 @@ static int trouble(const char *function, int side)
 
 static int set_link(struct verbs_target *target, int side, bool up)
 {
-    return trouble(up ? "link_up" : "link_down", side);
+    return trouble(up ? "link_up" : "link_down", side, "");
+}
+
+static int set_wire(struct verbs_target *target, int side, const struct verbs_wire *wire)
+{
+    char arguments[96];
+
+    if (wire->lost + wire->duplicated + wire->damaged == 0) {
+        return trouble("netem_clear_one", side, "");
+    }
+    snprintf(arguments, sizeof(arguments), "loss %d%% duplicate %d%% corrupt %d%%",
+             wire->lost, wire->duplicated, wire->damaged);
+    return trouble("netem", side, arguments);
 }
 
 static int set_address(struct verbs_target *target, int side, bool present)
 {
-    return trouble(present ? "addr_add" : "addr_remove", side);
+    return trouble(present ? "addr_add" : "addr_remove", side, "");
 }
 
 static void open_device(struct verbs_target *target, int side, struct verbs *v,
@@ -107,6 +119,7 @@ int main(int argc, char **argv)
         case 'n':
             target.set_link = set_link;
             target.set_address = set_address;
+            target.set_wire = set_wire;
             break;
         case 'o':
             table = fopen(optarg, "w");

@@ -3,11 +3,11 @@
  * suite.h: the verbs conformance suite: questions to a verbs device, and what it answered.
  *
  * A case (case_*.c) sets up a rig of two connected queue pairs, does something to it, and
- * writes the answers down as short texts; rows.h has every question and the answer that each
- * personality is expected to give. Nothing here knows whether the device is real: control
- * verbs go through struct verbs, data verbs through their inline functions, time and trouble
- * through struct verbs_target. No answer holds a time, an address or a number that a device
- * may choose. One thread.
+ * writes the answers down as short texts; rows.h has every question and the answer that
+ * each personality is expected to give. Nothing here knows whether the device is real:
+ * control verbs go through struct verbs, data verbs through their inline functions, time
+ * and trouble through struct verbs_target. No answer holds a time, an address or a number
+ * that a device may choose. One thread.
  */
 #ifndef TESTS_CONFORMANCE_VERBS_SUITE_H
 #define TESTS_CONFORMANCE_VERBS_SUITE_H
@@ -18,6 +18,11 @@
 #include <stdio.h>
 
 #include "stacks/rdma/verbs.h"
+
+/* Trouble on a wire, each in percent of the packets. */
+struct verbs_wire {
+    int lost, duplicated, damaged;
+};
 
 /* Two open devices whose queue pairs reach each other, and what is around them. */
 struct verbs_target {
@@ -31,6 +36,9 @@ struct verbs_target {
     void (*pause)(struct verbs_target *target);
     /* Network of device side down or up; NULL where that cannot be done. 0 or -1. */
     int (*set_link)(struct verbs_target *target, int side, bool up);
+    /* What becomes of the packets that side sends, in percent; all zero: nothing. Set with
+     * set_link. 0 or -1. */
+    int (*set_wire)(struct verbs_target *target, int side, const struct verbs_wire *wire);
     /* Takes away or gives back the address behind gid_index[side]; may be NULL. 0 or -1. */
     int (*set_address)(struct verbs_target *target, int side, bool present);
 };
@@ -42,8 +50,8 @@ void answer(struct suite *suite, const char *id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Asks everything. 0, or the number of questions that were answered differently than
- * expected, twice or not at all. The table goes to table, as markdown; complaints to stderr.
- * only: cases whose name begins with it, or NULL. */
+ * expected, twice or not at all. The table goes to table, as markdown; what is wrong goes
+ * to stderr. only: cases whose name begins with it, or NULL. */
 int verbs_suite_run(struct verbs_target *target, const char *only, FILE *table);
 
 /* ---- the rig ---------------------------------------------------------------------- */
