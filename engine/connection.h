@@ -140,8 +140,8 @@ void conn_give_up(struct connection *c, int err, const char *why);
 void conn_close(struct connection *c, bool reset);
 /* Asks the owner to close it; with `reset` the user is told. Any thread. */
 void conn_stop(struct connection *c, bool reset, const char *why);
-/* The session is up: opens out_q, tells the dispatchers, arms the idle timer. -ENOMEM: there
- * is no memory to tell them, and the connection was faulted. Owner. */
+/* The session is up: opens out_q, tells the dispatchers, arms the idle timer. -ENOMEM:
+ * there is no memory to tell them, and the connection was faulted. Owner. */
 int conn_session_ready(struct connection *c);
 bool conn_may_call_back(struct connection *c);
 /* Watches the socket for more: 0, or -errno (conn_fault was called). Owner. */

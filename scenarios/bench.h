@@ -31,4 +31,7 @@ int bench_messenger_round_trip(const struct bench_opts *opts, double *ret_ns);
 int bench_raw_one_way(const struct bench_opts *opts, double *ret_rate);
 int bench_messenger_one_way(const struct bench_opts *opts, double *ret_rate);
 
+/* bench_sim.c: the simulated world; prints. An exit code. */
+int bench_sim(uint32_t rounds);
+
 #endif

@@ -136,9 +136,9 @@ int report_json(const struct report *r, const char *path)
             ", \"verified\": %" PRIu64 ", \"jobs\": %u,\n",
             r->seeds, r->done, r->skipped, r->verified, r->jobs);
     fprintf(out,
-            "  \"real_ns\": %" PRIu64 ", \"busy_ns\": %" PRIu64 ", \"virtual_ns\": %" PRIu64
+            "  \"real_ns\": %" PRIu64 ", \"cpu_ns\": %" PRIu64 ", \"virtual_ns\": %" PRIu64
             ",\n",
-            r->ended_ns - r->began_ns, r->busy_ns, r->virtual_ns);
+            r->ended_ns - r->began_ns, r->cpu_ns, r->virtual_ns);
     fprintf(out,
             "  \"points\": %" PRIu64 ", \"records\": %" PRIu64 ", \"messages\": %" PRIu64
             ", \"trace_hashes\": %" PRIu64 ",\n",

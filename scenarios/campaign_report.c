@@ -243,13 +243,15 @@ static const char *why_it_ended(const struct report *r)
 static void print_speed(const struct report *r, FILE *out)
 {
     double seconds = seconds_of(r), busy = (double)MAX(r->busy_ns, 1u) / 1e9;
+    double cpu = (double)MAX(r->cpu_ns, 1u) / 1e9;
     char took[32], lived[32];
 
     write_clock(seconds, took, sizeof(took));
     write_clock((double)r->virtual_ns / 1e9, lived, sizeof(lived));
-    fprintf(out, "time          %s by %u processes; %.0f seeds/s, %.0f a core-hour\n", took,
-            r->jobs, (double)r->done / seconds,
-            (double)r->done * 3600 / (seconds * r->jobs));
+    fprintf(out,
+            "time          %s by %u processes; %.0f seeds/s; %.0f in an hour of processor "
+            "time\n",
+            took, r->jobs, (double)r->done / seconds, (double)r->done * 3600 / cpu);
     fprintf(out, "virtual time  %s, %.2f times the real time of the runs\n", lived,
             (double)r->virtual_ns / 1e9 / busy);
 }

@@ -45,6 +45,7 @@ struct report {
 
     uint64_t done, skipped, verified;
     uint64_t virtual_ns, busy_ns, points, records, messages;
+    uint64_t cpu_ns; /* processor time of all workers; set before the summary */
     struct campaign_failures failures;
     struct campaign_hashes hashes;
     struct campaign_tally *tally;  /* owned */

@@ -30,8 +30,12 @@ static const struct option options[] = {{"rounds", required_argument, NULL, OPT_
 
 static const char help[] =
     "usage: msgrlab bench [tcp] [OPTION...]\n"
+    "       msgrlab bench sim [--rounds N]\n"
     "\n"
-    "Measures the messenger over TCP on loopback, both ends in this process, and beside\n"
+    "sim: how many seeds, scheduling points and records the simulated world does in an\n"
+    "hour or a second of processor time.\n"
+    "\n"
+    "tcp: Measures the messenger over TCP on loopback, both ends in this process, and beside\n"
     "it bare sockets with epoll, in the same rounds. Figures of a machine that does other\n"
     "things at the same time are good for ratios only.\n"
     "\n"
@@ -220,8 +224,11 @@ int cmd_bench(int argc, char **argv)
             return EXIT_USAGE;
         }
     }
+    if (argc - optind == 1 && strcmp(argv[optind], "sim") == 0) {
+        return bench_sim((uint32_t)rounds);
+    }
     if (argc - optind > 1 || (argc - optind == 1 && strcmp(argv[optind], "tcp") != 0)) {
-        return cli_usage_error("bench", "what can be measured is: tcp");
+        return cli_usage_error("bench", "what can be measured is: tcp, sim");
     }
     return bench_tcp(&opts, (uint32_t)rounds);
 }

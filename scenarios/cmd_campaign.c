@@ -282,6 +282,7 @@ static int conclude(struct campaign_cmd *c)
     int written, unreached, code;
 
     r->ended_ns = os_monotonic_ns(c->opts.os);
+    r->cpu_ns = process_children_ns() - r->cpu_ns;
     if (!c->quiet) {
         report_end_progress(r);
     }
@@ -318,7 +319,11 @@ static int run_campaign(struct campaign_cmd *c)
     if (r->coverage || r->n_must_reach > 0) {
         c->run.world.observer = (struct world_observer){observe, r->tally};
     }
+    c->run.world.stacks = world_stacks_new(); /* each worker process has a copy */
+    r->cpu_ns = process_children_ns();
     rc = campaign_run(&c->opts);
+    sim_stacks_free(c->run.world.stacks);
+    c->run.world.stacks = NULL;
     if (rc < 0) {
         fprintf(stderr, "msgrlab campaign: cannot go on: %s\n",
                 rc == -ECHILD ? "workers die without running a seed" : strerror(-rc));

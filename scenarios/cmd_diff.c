@@ -49,7 +49,7 @@ struct side {
     size_t n;
 };
 
-/* ---- one record against one ------------------------------------------------------------ */
+/* ---- one record against one ------------------------------------------------------ */
 
 static uint64_t time_of(const struct side *side, const struct trace_record *r)
 {
@@ -148,7 +148,7 @@ static void put_fields(const struct side *a, const struct side *b, size_t i)
     put_texts("fields", left, right);
 }
 
-/* ---- the first difference --------------------------------------------------------------- */
+/* ---- the first difference -------------------------------------------------------- */
 
 static void put_side(const struct side *side, const char *mark, size_t from)
 {
@@ -192,7 +192,7 @@ static int diff_records(const struct side *a, const struct side *b)
     return EXIT_EXPECTATION;
 }
 
-/* ---- steps ------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------- */
 
 /* The steps of message i of `join`; "not there" for join_count. */
 static const char *steps_text(const struct join *join, size_t i, char *buf)
@@ -255,7 +255,7 @@ static int diff_steps(const struct side *a, const struct side *b)
     return code;
 }
 
-/* ---- the command ------------------------------------------------------------------------ */
+/* ---- the command ----------------------------------------------------------------- */
 
 static bool open_side(const char *path, struct side *ret)
 {

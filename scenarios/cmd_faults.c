@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_faults.c: `msgrlab faults`: the catalogue of what can go wrong, where it is done, what
- * it may lead to, and, given the summaries of runs and campaigns, whether it ever happened.
+ * cmd_faults.c: `msgrlab faults`: the catalogue of what can go wrong, where it is done,
+ * what it may lead to, and, given the summaries of campaigns, whether it ever happened.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -193,10 +193,19 @@ static const char *consequences(int mask, char *text, size_t size)
     return text;
 }
 
-/* How a script says it. */
+static bool is_for_frames(const struct fault_info *info)
+{
+    enum fault_id id = (enum fault_id)fault_by_name(info->name);
+
+    return fault_is_for_frames(id, FAULT_READ) || fault_is_for_frames(id, FAULT_WRITE);
+}
+
+/* What makes it happen. Frame rules are for some of the calls only. */
 static const char *trigger(const struct fault_info *info)
 {
-    return info->decision >= 0 ? "rule, frame, rate" : "script, profile";
+    return info->decision < 0    ? "script, profile"
+           : is_for_frames(info) ? "rule, frame, rate"
+                                 : "rule, rate";
 }
 
 static bool is_asked_for(const struct request *r, char group)
@@ -233,7 +242,7 @@ static void print_rows(const struct request *r)
         if (!is_asked_for(r, info->group)) {
             continue;
         }
-        printf("%-18s %-16s %-24s", info->name, info->site,
+        printf("%-18s %-16s %-17s %-22s", info->name, info->site, trigger(info),
                consequences(info->consequences, text, sizeof(text)));
         if (r->coverage) {
             printf(" %10" PRIu64 "%s", r->fired[id], r->fired[id] == 0 ? "  NEVER" : "");
@@ -245,7 +254,7 @@ static void print_rows(const struct request *r)
 
 static void print_catalogue(const struct request *r)
 {
-    printf("%-18s %-16s %-24s%s\n", "fault", "acts at", "may lead to",
+    printf("%-18s %-16s %-17s %-22s%s\n", "fault", "acts at", "by", "may lead to",
            r->coverage ? "      fired" : "");
     print_rows(r);
     printf("\nwithout injecting: always so, or said by the script\n");

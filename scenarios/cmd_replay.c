@@ -49,7 +49,7 @@ struct replay {
     struct record record;
 };
 
-/* ---- the same run? --------------------------------------------------------------------- */
+/* ---- the same run? --------------------------------------------------------------- */
 
 static void print_hash(const char *what, const struct trace_hash *hash)
 {
@@ -108,7 +108,7 @@ static int compare(const struct replay *replay, const struct run_outcome *now)
     return explained ? now->code : EXIT_NONDETERMINISM;
 }
 
-/* ---- stopping at an event ------------------------------------------------------------- */
+/* ---- stopping at an event -------------------------------------------------------- */
 
 /* "250", or an id "3.1.250". */
 static bool take_event(const char *text, struct world_opts *opts)
@@ -207,7 +207,7 @@ static int run_to_event(const struct replay *replay, struct run_opts *opts,
     return code;
 }
 
-/* ---- the command ----------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------- */
 
 static int replay_record(struct replay *replay)
 {

@@ -52,7 +52,7 @@ static const char help[] =
     "   12  the simulated world stood still, or ran in circles: who waits is said\n"
     "  130  stopped by Ctrl-C; the summary so far was printed\n";
 
-/* ---- options ------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------- */
 
 static int take_world(const char *value, struct run_opts *opts)
 {
@@ -143,6 +143,11 @@ static int run_and_record(struct run_opts *opts)
 /* What belongs to one world only. */
 static int check_world(const struct run_opts *opts)
 {
+    bool rdma = strcmp(opts->world.stack, "rdma") == 0;
+
+    if (!rdma && (opts->world.device != NULL || opts->world.rdma != NULL)) {
+        return cli_usage_error("run", "--device and --rdma are for --stack rdma");
+    }
     if (strcmp(opts->world.on, "sim") == 0) {
         return EXIT_OK;
     }

@@ -192,11 +192,12 @@ static bool is_awaited(const struct expectation *e)
 
 uint64_t expect_until(const struct expectation *e, const struct lab *lab)
 {
-    uint64_t from = e->made_ns, within = e->within_ns;
+    bool healed = lab->disturbed && lab->healed_ns != 0;
+    uint64_t from = healed ? MAX(e->made_ns, lab->healed_ns) : e->made_ns;
+    uint64_t within = e->within_ns;
 
-    if (lab->disturbed && lab->healed_ns != 0) {
-        from = MAX(from, lab->healed_ns);
-        within = e->within_set ? within : MAX(within, lab_converge_ns(lab));
+    if (lab_is_shaped(lab) || (healed && !e->within_set)) {
+        within = MAX(within, lab_converge_ns(lab));
     }
     return from + within;
 }

@@ -88,7 +88,8 @@ void expect_fini(struct expect_list *list);
 struct expectation *expect_new(struct expect_list *list, enum expect_kind kind);
 
 /* Until when it is waited for. In a run with faults its time begins when they end, and if
- * the script did not set it, is at least what converging may take (lab_converge_ns). */
+ * the script did not set it, is at least what converging may take (lab_converge_ns); under
+ * a profile that makes worlds slow it is so whoever set it. */
 uint64_t expect_until(const struct expectation *e, const struct lab *lab);
 /* Looks at those that are waited for. How many are still pending; *ret_until: when the
  * first of them has waited long enough. */

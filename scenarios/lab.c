@@ -254,7 +254,10 @@ static int start_messenger(struct lab_node *node, char *why, size_t size)
     int rc = make_messenger(node);
 
     if (rc < 0) {
-        snprintf(why, size, "node %s cannot be made: %s", node->opts.name, strerror(-rc));
+        const char *reason = node->lab->world->stack_why;
+
+        snprintf(why, size, "node %s cannot be made: %s", node->opts.name,
+                 reason[0] != '\0' ? reason : strerror(-rc));
         return rc;
     }
     configure_messenger(node);

@@ -189,8 +189,9 @@ struct lab {
     uint64_t n_messages;
     uint64_t changes; /* how often something changed */
     bool closing;     /* the story is over: nothing is counted any more */
-    /* The first promise that was broken, whatever the script expects: a wrong byte, a message
-     * twice, out of order or behind a gap. In words, and as a signature (sim/checkers.h). */
+    /* The first promise that was broken, whatever the script expects: a wrong byte, a
+     * message twice, out of order or behind a gap. In words, and as a signature
+     * (sim/checkers.h). */
     char fault[300], fault_signature[120];
     /* The scenario's thread stops waiting when this says so (time limit, Ctrl-C). */
     bool (*is_stopped)(void *arg);
@@ -272,6 +273,8 @@ void lab_heal(struct lab *lab);
 /* Something happened in this run that a network or a machine does and a program cannot help
  * (a fault fired, a link was cut, a node stood still or died). */
 bool lab_is_disturbed(struct lab *lab);
+/* A profile made the world: it may be slow and narrow beyond what the script thought of. */
+bool lab_is_shaped(const struct lab *lab);
 /* How long after lab_heal everything may take to come right: from the nodes' time-outs. */
 uint64_t lab_converge_ns(const struct lab *lab);
 

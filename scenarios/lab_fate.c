@@ -21,9 +21,10 @@
 #include "sim/world.h"
 
 #define PAUSE_WAIT_NS (5 * NSEC_PER_SEC)
-/* A packet that was cut off sets out again after so long at most; and once more for what
- * had to wait for it. */
-#define CONVERGE_NETWORK_NS (60 * NSEC_PER_SEC)
+/* A packet that was cut off sets out again after a minute at most, and once more for what
+ * had to wait for it; and through a narrow window over a long way, a megabyte takes its
+ * time. Virtual time costs nothing. */
+#define CONVERGE_NETWORK_NS (480 * NSEC_PER_SEC)
 
 /* Holds the workers of a node. Lives as long as the node: a worker may still be on its way
  * out of the callback when the node goes on. */
@@ -330,9 +331,14 @@ void lab_heal(struct lab *lab)
     lab->healed_ns = lab_now(lab);
 }
 
+bool lab_is_shaped(const struct lab *lab)
+{
+    return lab->world->sim != NULL && lab->world->profile >= PROFILE_LITE;
+}
+
 bool lab_is_disturbed(struct lab *lab)
 {
-    bool disturbed = lab->disturbed;
+    bool disturbed = lab->disturbed || lab_is_shaped(lab);
 
     for (int id = 0; id < FAULT_COUNT && !disturbed && lab->world->faults != NULL; id++) {
         struct fault_counts counts;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lua_expect.c: expect.delivered, .event, .session, .count, .steps and .that, and what may follow
- * them: expect.delivered(b, 100):in_order():exactly_once():within("5s").
+ * lua_expect.c: expect.delivered, .event, .session, .count, .steps and .that, and what may
+ * follow them: expect.delivered(b, 100):in_order():exactly_once():within("5s").
  */
 #include <stdio.h>
 #include <string.h>

@@ -98,7 +98,7 @@ static void check_node_name(lua_State *L, const char *what, const char *key,
             names[i] = lab->nodes[i]->opts.name;
         }
         snprintf(ret, FAULT_NAME, "%s",
-                 names[args_to_choice(L, -1, what, key, names, (size_t)lab->n_nodes)]);
+                 names[args_to_choice(L, -1, what, "node", names, (size_t)lab->n_nodes)]);
     }
     lua_pop(L, 1);
 }
@@ -126,7 +126,7 @@ static enum fault_id check_id(lua_State *L, const char *what)
             L, "%s: allocations fail in tests/unit/test_faults_alloc.c only", what);
     }
     for (int i = 0; i < FAULT_COUNT; i++) {
-        if (fault_info((enum fault_id)i)->decision >= 0) {
+        if (fault_info((enum fault_id)i)->decision >= 0 && i != FAULT_R01_ALLOC) {
             names[n++] = fault_info((enum fault_id)i)->name;
         }
     }

@@ -170,10 +170,21 @@ static int give_up(lua_State *L)
     return lua_host_end(L);
 }
 
+/* The run may take so long; in the simulated world only, where it costs nothing. */
+static void extend_run(struct run *run, uint64_t until)
+{
+    if (run->world.sim != NULL) {
+        run->deadline_ns = MAX(run->deadline_ns, until + 2 * RUN_SETTLE_NS);
+    }
+}
+
 static int wait_expectation(lua_State *L, struct expectation *e)
 {
     struct run *run = run_of(L);
 
+    if (lab_is_shaped(run->lab)) {
+        extend_run(run, expect_until(e, run->lab));
+    }
     if (e->kind == EXPECT_COUNT || e->kind == EXPECT_STEPS) {
         return luaL_error(L, "wait: counters and steps are judged when the run is over");
     }
@@ -274,17 +285,15 @@ static int api_try_wait(lua_State *L)
     return wait_until(L, true);
 }
 
-/* All faults end. In the simulated world, where time costs nothing, the run then has as much
- * of it as converging may take. */
+/* All faults end. In the simulated world, where time costs nothing, the run then has as
+ * much of it as converging may take. */
 static void heal(struct run *run)
 {
     bool first = run->lab->healed_ns == 0;
 
     lab_heal(run->lab);
-    if (first && run->world.sim != NULL && run->lab->disturbed) {
-        run->deadline_ns =
-            MAX(run->deadline_ns,
-                run->lab->healed_ns + lab_converge_ns(run->lab) + 2 * RUN_SETTLE_NS);
+    if (first && run->lab->disturbed) {
+        extend_run(run, run->lab->healed_ns + lab_converge_ns(run->lab));
     }
 }
 

@@ -12,7 +12,7 @@
 
 #include "engine/util.h"
 
-/* ---- from and to a run --------------------------------------------------------------- */
+/* ---- from and to a run ----------------------------------------------------------- */
 
 struct trace_hash record_program(void)
 {
@@ -104,7 +104,7 @@ int record_to_opts(const struct record *record, struct run_opts *opts, char *why
     return 0;
 }
 
-/* ---- as text ------------------------------------------------------------------------- */
+/* ---- as text --------------------------------------------------------------------- */
 
 /* False: it would break the lines of the file. */
 static bool put(FILE *out, const char *key, const char *value)
@@ -179,7 +179,7 @@ char *record_format(const struct record *record)
     return text;
 }
 
-/* ---- the file ------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------- */
 
 bool record_may_replace(const char *path)
 {
@@ -264,7 +264,7 @@ int record_write(const char *path, const struct record *record, char *why, size_
     return rc;
 }
 
-/* ---- the command line that repeats a run ----------------------------------------------- */
+/* ---- the command line that repeats a run ----------------------------------------- */
 
 /* As a word for a shell. */
 static void put_word(FILE *out, const char *word)

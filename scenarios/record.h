@@ -60,8 +60,8 @@ void record_of_run(const struct run_opts *opts, const struct run_outcome *outcom
                    struct record *ret);
 /* Of this program's file, to tell builds apart; zeros if it cannot be read. */
 struct trace_hash record_program(void);
-/* The options that repeat it; what a record does not say (traces, output) stays as it is. 0;
- * -EINVAL with a sentence in `why`: this program has no such driver, ... */
+/* The options that repeat it; what a record does not say (traces, output) stays as it is.
+ * 0; -EINVAL with a sentence in `why`: this program has no such driver, ... */
 int record_to_opts(const struct record *record, struct run_opts *opts, char *why,
                    size_t size);
 

@@ -48,8 +48,8 @@ struct run_opts {
     uint64_t instructions_max;
     int n_sets;
     struct run_set sets[RUN_SETS_MAX];
-    bool log;          /* keep the decisions for run_outcome.decisions */
-    bool quiet;        /* print nothing at all */
+    bool log;   /* keep the decisions for run_outcome.decisions */
+    bool quiet; /* print nothing at all */
     /* sim: the caller watches over the process: no watchdog, no crash handler, and Ctrl-C
      * is its own. */
     bool bare;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "stacks/rdma/rdma_stack.h"
 
 /* ---- missing scripts --------------------------------------------------------------- */
 
@@ -85,19 +86,26 @@ static int take_schedule(const char *command, const char *value, struct run_opts
         command, "there is no schedule '%s'; valid: fifo, random, pct, starve", value);
 }
 
-static int take_stack(const char *command, const char *value)
+static int take_stack(const char *command, const char *value, struct run_opts *opts)
 {
-    if (strcmp(value, "tcp") == 0) {
-        return EXIT_OK;
+    if (strcmp(value, "tcp") != 0 && strcmp(value, "rdma") != 0) {
+        return cli_usage_error(command, "there is no stack '%s'; valid: tcp, rdma", value);
     }
-    if (strcmp(value, "rdma") == 0) {
-        fprintf(stderr,
-                "msgrlab %s: the RDMA stack is not in this version; use "
-                "--stack tcp\n",
-                command);
-        return EXIT_CANNOT;
+    opts->world.stack = value[0] == 'r' ? "rdma" : "tcp";
+    return EXIT_OK;
+}
+
+static int take_rdma(const char *command, const char *value, struct run_opts *opts)
+{
+    struct rdma_opts parsed;
+    const char *why;
+
+    rdma_opts_init(&parsed);
+    if (rdma_opts_parse(&parsed, value, &why) < 0) {
+        return cli_usage_error(command, "--rdma %s: %s", value, why);
     }
-    return cli_usage_error(command, "there is no stack '%s'; valid: tcp", value);
+    opts->world.rdma = value;
+    return EXIT_OK;
 }
 
 static int take_driver(const char *command, const char *value, struct run_opts *opts)
@@ -167,7 +175,12 @@ int run_cli_take(const char *command, int option, char *value, struct run_opts *
     case RUN_CLI_SCHEDULE:
         return take_schedule(command, value, opts);
     case RUN_CLI_STACK:
-        return take_stack(command, value);
+        return take_stack(command, value, opts);
+    case RUN_CLI_DEVICE:
+        opts->world.device = value;
+        return EXIT_OK;
+    case RUN_CLI_RDMA:
+        return take_rdma(command, value, opts);
     case RUN_CLI_DRIVER:
         return take_driver(command, value, opts);
     case RUN_CLI_SET:

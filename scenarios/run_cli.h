@@ -15,6 +15,8 @@
 enum {
     RUN_CLI_SCHEDULE = 1000,
     RUN_CLI_STACK,
+    RUN_CLI_DEVICE,
+    RUN_CLI_RDMA,
     RUN_CLI_DRIVER,
     RUN_CLI_SET,
     RUN_CLI_PROFILE,
@@ -28,6 +30,8 @@ enum {
 #define RUN_CLI_OPTIONS                                                                  \
     {"schedule", required_argument, NULL, RUN_CLI_SCHEDULE},                             \
     {"stack", required_argument, NULL, RUN_CLI_STACK},                                   \
+    {"device", required_argument, NULL, RUN_CLI_DEVICE},                                 \
+    {"rdma", required_argument, NULL, RUN_CLI_RDMA},                                     \
     {"driver", required_argument, NULL, RUN_CLI_DRIVER},                                 \
     {"set", required_argument, NULL, RUN_CLI_SET},                                       \
     {"profile", required_argument, NULL, RUN_CLI_PROFILE},                               \
@@ -39,7 +43,10 @@ enum {
     "  --schedule NAME  sim: random (default), fifo, pct or starve\n"                    \
     "  --profile NAME   sim: what differs from seed to seed: none (default),\n"          \
     "                   schedule, lite or chaos (scenarios/README.md)\n"                 \
-    "  --stack tcp      the network stack (the only one of this version)\n"              \
+    "  --stack NAME     the network stack: tcp (default) or rdma\n"                      \
+    "  --device NAME    rdma: the device, by default the first that is usable; sim: what\n" \
+    "                   the virtual one is like: hca (default) or rxe\n"                 \
+    "  --rdma K=V,...   rdma: options by Ceph's names (stacks/rdma/README.md)\n"         \
     "  --driver NAME    epoll (default), poll or select, for nodes that do not say\n"    \
     "  --set KEY=VALUE  what the script reads as set.KEY; instructions=N is the\n"       \
     "                   host's: how many the script may use (default 100000000)\n"       \

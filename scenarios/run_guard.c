@@ -15,7 +15,7 @@
 
 #define CRASH_STACK_BYTES 65536
 
-/* ---- Ctrl-C ------------------------------------------------------------------------ */
+/* ---- Ctrl-C ---------------------------------------------------------------------- */
 
 /* What signal handlers may touch. */
 static volatile sig_atomic_t interrupted;
@@ -52,7 +52,7 @@ static void restore_signals(const struct sigaction before[2])
     sigaction(SIGTERM, &before[1], NULL);
 }
 
-/* ---- crashes ------------------------------------------------------------------------ */
+/* ---- crashes --------------------------------------------------------------------- */
 
 static const int crash_signals[RUN_CRASH_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL,
                                                      SIGABRT};
@@ -172,7 +172,7 @@ static void forget_crash(struct run_guard *guard)
     free(guard->stack);
 }
 
-/* ---- the watchdog ------------------------------------------------------------------- */
+/* ---- the watchdog ---------------------------------------------------------------- */
 
 static void watch(void *arg)
 {
@@ -253,7 +253,7 @@ void run_guard_stop(struct run_guard *guard)
     restore_signals(guard->before);
 }
 
-/* ---- what is open -------------------------------------------------------------------- */
+/* ---- what is open ---------------------------------------------------------------- */
 
 /* Entries of a directory of /proc/self; -1: it cannot be read. */
 static int count_entries(const char *path)

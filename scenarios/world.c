@@ -11,7 +11,11 @@
 #include "engine/util.h"
 #include "scenarios/exit_codes.h"
 #include "sim/fault_os.h"
+#include "sim/net_faults.h"
+#include "sim/rdma/rdma.h"
 #include "sim/world.h"
+#include "stacks/rdma/device.h"
+#include "stacks/rdma/rdma_stack.h"
 #include "stacks/tcp/tcp_stack.h"
 
 /* Nobody reads it but the run itself, so it need not be longer than a look back. */
@@ -144,6 +148,11 @@ const char *const world_schedules[4] = {"fifo", "random", "pct", "starve"};
 #define SIM_SHORT_IO_RATE 32       /* of 1024 reads and writes */
 #define SIM_STACK_BYTES (1u << 20) /* the Lua host runs on one */
 
+struct sim_stacks *world_stacks_new(void)
+{
+    return sim_stacks_new(SIM_STACK_BYTES);
+}
+
 /* The knobs of the profile. They say what the world is made of, so they are drawn before
  * there is one, and from the world's own decisions once more, for its log. 0; -EINVAL with
  * what is wrong with the decisions in `why`; -ENOMEM. */
@@ -177,6 +186,7 @@ static int make_sim(struct world *w, const struct world_opts *opts, char *why, s
         .loopback = {.latency_ns = SIM_LOOPBACK_NS},
         .fds_max = 16384,
         .stack_bytes = SIM_STACK_BYTES,
+        .stacks = opts->stacks,
         .strict = true,
         .defaults = opts->decisions != NULL,
         .log = opts->log,
@@ -225,17 +235,6 @@ static int make_os(struct world *w, const struct world_opts *opts, char *why, si
     return w->os == NULL ? EXIT_CANNOT : EXIT_OK;
 }
 
-/* There are decisions and faults: what the profile makes of them. */
-static void arm_faults(struct world *w, bool replay)
-{
-    struct sim_decisions *d = sim_world_decisions(w->sim);
-
-    if (replay) {
-        profile_arm_replay(d, w->faults);
-    }
-    profile_arm(w->profile, d, w->faults, sim_faults_accepted(w->faults));
-}
-
 void world_accept(struct world *w, int consequences)
 {
     int more = consequences & ~sim_faults_accepted(w->faults);
@@ -269,12 +268,61 @@ const char *world_signature(const struct world *w)
     return w->sim != NULL ? sim_world_signature(w->sim) : "";
 }
 
+/* In the simulated world --device says what the device is like. NULL: no such one. */
+static const struct rdma_personality *personality_of(const struct world *w)
+{
+    return w->device == NULL ? &rdma_hca : rdma_personality_by_name(w->device);
+}
+
+static int rdma_options(const struct world *w, struct rdma_opts *ret)
+{
+    const char *why;
+
+    rdma_opts_init(ret);
+    if (w->sim == NULL && w->device != NULL && rdma_opts_set(ret, "device_name", w->device) < 0) {
+        return -EINVAL;
+    }
+    return w->rdma == NULL ? 0 : rdma_opts_parse(ret, w->rdma, &why);
+}
+
+/* A run that needs a device says at once if there is none. */
+static int probe_rdma(struct world *w, char *why, size_t size)
+{
+    struct rdma_device device = {0};
+    struct rdma_opts opts;
+    struct verbs *verbs;
+    int err = rdma_options(w, &opts);
+
+    if (w->sim != NULL && personality_of(w) == NULL) {
+        snprintf(why, size, "there is no virtual device '%s'; valid: hca, rxe", w->device);
+        return EXIT_USAGE;
+    }
+    snprintf(why, size, "the options of the RDMA stack cannot be used: %s",
+             w->rdma != NULL ? w->rdma : "");
+    if (err == 0 && w->sim != NULL) {
+        return EXIT_OK;
+    }
+    if (err == 0) {
+        err = verbs_rdmacore_new(w->os, &verbs);
+        snprintf(why, size, "out of memory");
+    }
+    if (err < 0) {
+        return EXIT_CANNOT;
+    }
+    err = rdma_device_open(&device, verbs, &opts, why, size);
+    rdma_device_fini(&device);
+    verbs_free(verbs);
+    return err < 0 ? EXIT_CANNOT : EXIT_OK;
+}
+
 int world_open(const struct world_opts *opts, struct world *ret, char *why, size_t size)
 {
     int code;
 
     *ret = (struct world){.name = opts->on,
                           .stack = opts->stack,
+                          .device = opts->device,
+                          .rdma = opts->rdma,
                           .driver = opts->driver,
                           .seed = opts->seed,
                           .profile = (enum sim_profile)profile_by_name(opts->profile),
@@ -283,13 +331,17 @@ int world_open(const struct world_opts *opts, struct world *ret, char *why, size
                           .trace_fd = -1};
     trace_hasher_init(&ret->hasher);
     code = make_os(ret, opts, why, size);
+    if (code == EXIT_OK && strcmp(opts->stack, "rdma") == 0) {
+        code = probe_rdma(ret, why, size);
+    }
     if (code == EXIT_OK) {
         ret->faults = sim_faults_new(
             ret->sim != NULL ? sim_world_decisions(ret->sim) : NULL, opts->seed);
         code = ret->faults != NULL ? EXIT_OK : EXIT_CANNOT;
     }
     if (code == EXIT_OK && ret->sim != NULL) {
-        arm_faults(ret, opts->decisions != NULL);
+        profile_arm(ret->profile, sim_world_decisions(ret->sim), ret->faults,
+                    sim_faults_accepted(ret->faults));
     }
     if (code == EXIT_OK && !opts->no_trace) {
         code = open_trace(ret, opts, why, size);
@@ -359,6 +411,20 @@ void world_os_free(struct world *w, struct os *os)
 
 int world_stack_new(struct world *w, struct os *os, struct network_stack **ret)
 {
-    CHECK(strcmp(w->stack, "tcp") == 0); /* the command line takes nothing else */
-    return tcp_stack_new(os, ret);
+    struct rdma_opts opts;
+    struct verbs *verbs;
+    int err;
+
+    w->stack_why[0] = '\0';
+    if (strcmp(w->stack, "tcp") == 0) {
+        return tcp_stack_new(os, ret);
+    }
+    err = rdma_options(w, &opts);
+    if (err == 0) {
+        err = w->sim != NULL ? rdma_verbs_new(os, personality_of(w), &verbs)
+                             : verbs_rdmacore_new(os, &verbs);
+    }
+    return err < 0
+               ? err
+               : rdma_stack_new(os, verbs, &opts, ret, w->stack_why, sizeof(w->stack_why));
 }

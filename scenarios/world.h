@@ -35,7 +35,9 @@ struct world_observer {
 struct world_opts {
     const char *on;       /* "linux" or "sim" */
     const char *schedule; /* sim: "fifo", "random" or "pct"; NULL: random */
-    const char *stack;    /* "tcp" */
+    const char *stack;    /* "tcp"; on Linux also "rdma" */
+    const char *device;   /* rdma: its name; NULL: the first that is usable */
+    const char *rdma;     /* rdma: options, "name=value,name=value"; NULL: the defaults */
     enum event_driver_kind driver;
     uint64_t seed;
     const char *trace_path; /* NULL: a file without a name, for the run itself */
@@ -46,9 +48,11 @@ struct world_opts {
     const char *profile;   /* of its chaos, by name; NULL: "none" */
     const char *decisions; /* to replay: these lines, and no other choice; NULL: the seed */
     bool log;              /* keep the decisions */
-    uint64_t time_max_ns;  /* by its clock; 0: its own default */
-    uint64_t stop_after;   /* stop the run after so many records; 0: do not */
-    uint64_t stop_id;      /* or after the record of this event id */
+    /* Borrowed: shared by runs that come after each other (sim/world.h); NULL: its own. */
+    struct sim_stacks *stacks;
+    uint64_t time_max_ns; /* by its clock; 0: its own default */
+    uint64_t stop_after;  /* stop the run after so many records; 0: do not */
+    uint64_t stop_id;     /* or after the record of this event id */
     /* Who looks on; NULL: nobody. Decisions are told if they are logged. */
     struct world_observer observer;
     void (*on_decision)(void *arg, const struct sim_decisions *d,
@@ -57,14 +61,16 @@ struct world_opts {
 };
 
 struct world {
-    const char *name, *stack; /* borrowed from the options */
+    const char *name, *stack;  /* borrowed from the options */
+    const char *device, *rdma; /* likewise */
+    char stack_why[500];       /* why the last world_stack_new failed; "": errno says it */
     enum event_driver_kind driver;
     uint64_t seed;
     struct sim_world *sim;     /* owned; NULL: on Linux */
     struct os *os;             /* owned: the scenario's own clock, threads and locks */
     struct sim_faults *faults; /* owned: of all nodes; without rules it does nothing */
     enum sim_profile profile;
-    struct trace *trace;       /* owned; NULL: nothing is recorded */
+    struct trace *trace; /* owned; NULL: nothing is recorded */
     struct world_observer observers[WORLD_OBSERVERS_MAX];
     int n_observers;
     uint64_t n_records; /* sim: recorded so far */
@@ -76,6 +82,9 @@ struct world {
     int leaked_fds;             /* sim: open when their node was freed */
     enum sim_verdict verdict;   /* sim: how it ended */
 };
+
+/* For world_opts.stacks; sim_stacks_free frees it. NULL: no memory, which does no harm. */
+struct sim_stacks *world_stacks_new(void);
 
 /* EXIT_OK, or an exit code with a sentence in `why`. `ret` must stay where it is. */
 int world_open(const struct world_opts *opts, struct world *ret, char *why, size_t size);

@@ -87,6 +87,9 @@ static void judge_pass(struct checkers *c, const struct check_object *o, uint64_
         center->idle_since_ns = center->idle_passes == 0 ? now : center->idle_since_ns;
         center->idle_passes++;
     }
+    if (now - center->idle_since_ns > CHECK_IDLE_PASSES * (uint64_t)CHECK_IDLE_PASS_NS) {
+        center->idle_passes = 0; /* slow, for a loop */
+    }
     if (center->idle_passes > CHECK_IDLE_PASSES) {
         check_fail(c, o->node, "busy_loop",
                    "%s went through %" PRIu32 " passes in %" PRIu64

@@ -213,6 +213,38 @@ static void check_listener_record(struct checkers *c, const struct trace_record 
     }
 }
 
+/* What a socket is and was; true: the record was one of these. */
+static bool note_socket(struct checkers *c, const struct check_object *o,
+                        const struct trace_record *r)
+{
+    switch (r->kind) {
+    case TP_CONNECT:
+        o->conn->fd = r->val == 0 ? (int)r->a0 : o->conn->fd;
+        return true;
+    case TP_CONN_SOCKET:
+        o->conn->fd = r->val;
+        return true;
+    case TP_SOCKET_CLOSE:
+        look_at_fd(c, o, r->val);
+        o->conn->fd = -1;
+        return true;
+    case TP_R3_READ_EVENT:
+        look_at_fd(c, o, (int)(uint32_t)r->a0);
+        return true;
+    case TP_SOCK_STATE:
+        note_state(c, o, r, &o->conn->sock);
+        return true;
+    case TP_PROTO_STATE:
+        note_state(c, o, r, &o->conn->proto);
+        return true;
+    case TP_CONN_FAULT:
+        note_fault(c, o, r);
+        return true;
+    default:
+        return false;
+    }
+}
+
 void check_conn_record(struct checkers *c, const struct trace_record *r)
 {
     struct check_object *o = check_object(c, r->obj, TRACE_OBJECT_CONN);
@@ -221,34 +253,15 @@ void check_conn_record(struct checkers *c, const struct trace_record *r)
         check_listener_record(c, r);
         return;
     }
+    if (note_socket(c, o, r)) {
+        return;
+    }
     switch (r->kind) {
     case TP_CONN_NEW:
         o->conn->accepted = r->val != 0;
         break;
     case TP_LOCAL_DELIVERY:
         o->conn->loopback = true;
-        break;
-    case TP_CONNECT:
-        o->conn->fd = r->val == 0 ? (int)r->a0 : o->conn->fd;
-        break;
-    case TP_CONN_SOCKET:
-        o->conn->fd = r->val;
-        break;
-    case TP_SOCKET_CLOSE:
-        look_at_fd(c, o, r->val);
-        o->conn->fd = -1;
-        break;
-    case TP_R3_READ_EVENT:
-        look_at_fd(c, o, (int)(uint32_t)r->a0);
-        break;
-    case TP_SOCK_STATE:
-        note_state(c, o, r, &o->conn->sock);
-        break;
-    case TP_PROTO_STATE:
-        note_state(c, o, r, &o->conn->proto);
-        break;
-    case TP_CONN_FAULT:
-        note_fault(c, o, r);
         break;
     case TP_CONN_DOWN:
         o->conn->down = true;

@@ -13,13 +13,13 @@
  *   center      callback_order, owner_thread, external_order, lost_wakeup, timer_starved,
  *               busy_loop, stale_event
  *   descriptor  fd_two_owners, fd_wrong_owner, bad_fd
- *   connection  states, callback_grammar, callback_after_mark_down, old_seq, ack_beyond_sent,
- *               message_conservation
+ *   connection  states, callback_grammar, callback_after_mark_down, old_seq,
+ *               ack_beyond_sent, message_conservation
  *   throttle    throttle_books
  *   at the end  leak
  *
- * A signature is the rule, what exactly, and the node: "busy_loop no_progress a". It has no
- * number that depends on the schedule.
+ * A signature is the rule, what exactly, and the node: "callback_grammar twice a". It has
+ * no number that depends on the schedule.
  *
  * What happens across threads is judged by the order of records, and that is the order of
  * events only where one thread runs at a time: the checkers are for the simulated world.

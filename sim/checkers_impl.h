@@ -13,8 +13,9 @@
 #define CHECK_NODES 256
 
 /* Passes in a row in which a center neither slept nor got on: more are a busy loop. Real
- * ones (a timer 0.9 ms away and a wait of 0 ms) make hundreds. */
+ * ones (a timer 0.9 ms away and a wait of 0 ms) make hundreds, and none takes long. */
 #define CHECK_IDLE_PASSES 32
+#define CHECK_IDLE_PASS_NS 20000 /* on average; a slower one is woken by somebody */
 /* Passes for which a timer may be due without being run. */
 #define CHECK_TIMER_PASSES 2
 
@@ -98,7 +99,8 @@ struct checkers {
     bool violated;
 };
 
-/* The object of a record, with a model of that class; NULL: it is none of those, or dead. */
+/* The object of a record, with a model of that class; NULL: it is none of those, or
+ * dead. */
 struct check_object *check_object(struct checkers *c, uint32_t id,
                                   enum trace_object_class class_);
 /* When the record was made, by the clock of all. */

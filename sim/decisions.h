@@ -52,7 +52,8 @@
     X(RDMA_FLUSH_ORDER, "v11_order", "1: flushed sends are seen before flushed receives") \
     X(RDMA_LOSS,  "v27_loss",   "percent: from 100 less the rate on the packet is lost") \
     X(RDMA_DAMAGE,"v26_damage", "the same for a packet whose bits are wrong")            \
-    X(RDMA_TWICE, "v27_twice",  "the same for a packet that comes twice")
+    X(RDMA_TWICE, "v27_twice",  "the same for a packet that comes twice") \
+    FAULT_PACKET_SITES(X) /* one of each fault of packets: fault_list.h */
 // clang-format on
 
 enum sim_site {

@@ -6,7 +6,7 @@
  * Four lists:
  *   FAULTS_OS      what the injector (fault_os.h) does to calls of an os, real or virtual;
  *                  each is a decision site of the same name (decisions.h)
- *   FAULTS_WORLD   what only the simulated world can do to links and nodes
+ *   FAULTS_WORLD   what only the simulated world can do: to packets, links and nodes
  *   FAULTS_GIVEN   what needs no injecting: it is always so, or a script says it
  *   FAULTS_NOT     what does not apply, and why
  *
@@ -134,14 +134,80 @@ enum fault_consequence {
     F(X, R03_FDS,          "r03_fds",          'R', "os",                FC_NO_RESOURCE, \
       "EMFILE once the node has value [16] descriptors open")
 
-/* Links of the simulated network (net_faults.h); rows as above, but sites of their own. */
+/* What the simulated network does to a segment of a connection (net_faults.h); each is a
+ * decision site, and its actor the end which the segment goes to. */
+#define FAULT_PACKET_ROWS(F, X)                                                          \
+    F(X, L01_SPIKE,        "l01_spike",        'L', "world.packet",  FC_DELAY,           \
+      "a segment takes time longer; drawn: 1ms, 10ms, 100ms")                            \
+    F(X, L03_LOSS,         "l03_loss",         'L', "world.packet",  FC_DELAY,           \
+      "a segment is lost value [1] times in a row; drawn: 1 to 3")                       \
+    F(X, L05_REORDER,      "l05_reorder",      'L', "world.packet",  FC_DELAY,           \
+      "segments of other connections overtake for time; drawn: up to 1ms")               \
+    F(X, L06_BLINK,        "l06_blink",        'L', "world.packet",  FC_DELAY,           \
+      "both ways between the nodes are cut for time; drawn: 100ms, 1s, 3s")              \
+    F(X, L07_CLOG,         "l07_clog",         'L', "world.packet",  FC_DELAY,           \
+      "what goes this way waits for time, then comes at once; drawn as l06_blink")       \
+    F(X, L08_RESET,        "l08_reset",        'L', "world.packet",  FC_CONN_LOSS,       \
+      "somebody between the nodes sends RST to both ends")                               \
+    F(X, L08_SILENCE,      "l08_silence",      'L', "world.packet",  FC_CONN_LOSS,       \
+      "nothing of the connection passes from here on, and nobody is told")               \
+    F(X, L09_PIECES,       "l09_pieces",       'L', "world.packet",  FC_DELAY,           \
+      "what is sent arrives in pieces of value bytes; "                                  \
+      "drawn: 1, 2, 31, 32, 33, 100, 536, 1448")                                         \
+    F(X, L14_SLOT,         "l14_slot",         'L', "world.packet",  FC_DELAY,           \
+      "it arrives at the next multiple of time; drawn: 100us, 1ms, 10ms")                \
+    F(X, L15_CORRUPT,      "l15_corrupt",      'L', "world.packet",                      \
+      FC_CORRUPT | FC_CONN_LOSS,                                                         \
+      "wrong bytes: value 1 a bit, 2 a byte, 3 zeroes, 4 shuffled, 5 one too "           \
+      "many, 6 one too few, 7 older ones, 8 another connection's, 9 no tail")
+
+/* What a script or a test says of links, connections and addresses (net_faults.h). */
 #define FAULT_LINK_ROWS(F, X)                                                            \
-    F(X, L01_LATENCY,      "l01_latency",      'L', "world.link",        FC_DELAY,       \
-      "latency and jitter of a link")                                                    \
-    F(X, L02_RATE,         "l02_rate",         'L', "world.link",        FC_DELAY,       \
-      "bytes a second of a link")                                                        \
-    F(X, L06_CUT,          "l06_cut",          'L', "world.link",        FC_DELAY,       \
-      "nothing passes, one way or both, until it heals")
+    F(X, L01_LATENCY,      "l01_latency",      'L', "world.link",    FC_DELAY,           \
+      "latency and jitter of a link: uniform, exponential, or with a tail")              \
+    F(X, L02_RATE,         "l02_rate",         'L', "world.link",    FC_DELAY,           \
+      "bytes a second of a link, headers counted")                                       \
+    F(X, L02_QUEUE,        "l02_queue",        'L', "world.link",    FC_DELAY,           \
+      "what does not fit in front of a slow link is lost, and sent again")               \
+    F(X, L03_LINK_LOSS,    "l03_link_loss",    'L', "world.link",    FC_DELAY,           \
+      "a link loses segments: at random, in bursts, or every nth")                       \
+    F(X, L06_CUT,          "l06_cut",          'L', "world.link",    FC_DELAY,           \
+      "nothing passes, one way or both, until it heals")                                 \
+    F(X, L06_PARTITION,    "l06_partition",    'L', "world.link",    FC_DELAY,           \
+      "the network falls into parts; or one node alone")                                 \
+    F(X, L06_JAM,          "l06_jam",          'L', "world.link",    FC_DELAY,           \
+      "nothing passes; what waited comes at once (net.jam, net.clog)")                   \
+    F(X, L07_SWIZZLE,      "l07_swizzle",      'L', "world.link",    FC_DELAY,           \
+      "nodes are clogged one by one, and freed in another order")                        \
+    F(X, L08_HOLE,         "l08_hole",         'L', "world.link",    FC_CONN_LOSS,       \
+      "established connections are silent, reset, or answered by ICMP")                  \
+    F(X, L09_MTU,          "l09_mtu",          'L', "world.link",    FC_DELAY,           \
+      "segments of n bytes")                                                             \
+    F(X, L09_PMTU_HOLE,    "l09_pmtu_hole",    'L', "world.link",    FC_CONN_LOSS,       \
+      "segments of more than n bytes vanish, smaller ones pass")                         \
+    F(X, L10_HALF_OPEN,    "l10_half_open",    'L', "world.link",    FC_CONN_LOSS,       \
+      "a rebooted machine answers RST to what it no longer knows")                       \
+    F(X, L11_FAMILY,       "l11_family",       'L', "world.link",                        \
+      FC_CONN_LOSS | FC_REFUSED,                                                         \
+      "a node has no IPv4, or no IPv6, any more")                                        \
+    F(X, L11_ADDRESS,      "l11_address",      'L', "world.link",                        \
+      FC_CONN_LOSS | FC_REFUSED,                                                         \
+      "a node gets another address; who uses the old one finds nobody")                  \
+    F(X, L13_BOTTLENECK,   "l13_bottleneck",   'L', "world.link",    FC_DELAY,           \
+      "links share one line, and one queue in front of it")                              \
+    F(X, L14_SLOTS,        "l14_slots",        'L', "world.link",    FC_DELAY,           \
+      "nothing arrives, then many things at one instant")                                \
+    F(X, L15_LINK_CORRUPT, "l15_link_corrupt", 'L', "world.link",                        \
+      FC_CORRUPT | FC_CONN_LOSS,                                                         \
+      "a link turns bytes into wrong ones")                                              \
+    F(X, S02_BACKLOG,      "s02_backlog",      'S', "world.listener", FC_DELAY,          \
+      "the backlog is full: who comes is not heard, or refused (backlog_refuses)")       \
+    F(X, S04_FILTER,       "s04_filter",       'S', "world.link",    FC_REFUSED,         \
+      "new connections meet silence, RST or ICMP, or are reset once accepted")           \
+    F(X, S13_TIMED_OUT,    "s13_timed_out",    'S', "world.link",    FC_CONN_LOSS,       \
+      "nobody acknowledges for too long: ETIMEDOUT, or what ICMP said")                  \
+    F(X, S14_WINDOW,       "s14_window",       'S', "world.node",    FC_DELAY,           \
+      "a node's receive windows are shut, and open again")
 
 /* Nodes of the simulated world; rows as above. */
 #define FAULT_WORLD_ROWS(F, X)                                                           \
@@ -162,20 +228,23 @@ enum fault_consequence {
                   "events of the old one: t01_late, t01_twice")                          \
     X("S15", 'S', "the listener's errors: s01_accept, s02_accept_lost; the queue that "  \
                   "is refused: closing a node, p01_crash")                               \
+    X("S10 silence", 'S', "a close whose FIN or RST does not get through: net.cut, "     \
+                  "net.blackhole, p01_power_loss")                                       \
     X("T04", 'T', "who comes first at one instant: --schedule, sites preempt, run, wake")\
     X("P02", 'P', "an older peer: node { msgr20 = true }, features, policies")           \
     X("R02", 'R', "tiny buffers and throttles: node { throttle, dispatch_bytes, "        \
                   "message_bytes, out_queue, accepting, rcvbuf, sndbuf }")
 
 #define FAULTS_NOT(X)                                                                    \
-    X("L12", 'L', "names are never resolved: addresses are literal")                     \
+    X("L12", 'L', "there is no resolver in the engine: addresses are literal")           \
+    X("L04", 'L', "TCP drops what comes twice; a stream has no duplicates")              \
     X("S02 EINTR, S06 EINTR, S07 EINTR, S11 EINTR", 'S', "os.h: EINTR never comes out")  \
     X("S04 self-connect", 'S', "simulated sockets refuse it; real ones need the dialled "\
                                "port to be the ephemeral one")                           \
     X("S07 EMSGSIZE, 0", 'S', "a stream never says so for a send that is not empty")     \
     X("S08 zerocopy, cork", 'S', "os.h has no zero-copy send; more is a hint only")      \
-    X("S13", 'S', "neither keepalive nor user timeout is set: s06_timed_out gives the "  \
-                  "error they would")                                                    \
+    X("S13 keepalive", 'S', "the engine sets neither keepalive nor user timeout; their " \
+                  "error: s06_timed_out, s13_timed_out")                                 \
     X("T01 missing", 'T', "Linux loses no edge: readiness that never comes is a bug of " \
                           "the kernel; t01_late is what may happen")                     \
     X("T01 deleted", 'T', "epoll reports nothing for a deleted descriptor")              \
@@ -199,10 +268,12 @@ enum fault_consequence {
 /* X(ID, name, group, site, consequences, what) */
 #define FAULTS(X)                                                                         \
     FAULT_OS_ROWS(FAULT_ROW_, X)                                                         \
+    FAULT_PACKET_ROWS(FAULT_ROW_, X)                                                     \
     FAULT_LINK_ROWS(FAULT_ROW_, X)                                                       \
     FAULT_WORLD_ROWS(FAULT_ROW_, X)
 /* X(ID, name, what), for decisions.h */
 #define FAULT_OS_SITES(X) FAULT_OS_ROWS(FAULT_SITE_, X)
+#define FAULT_PACKET_SITES(X) FAULT_PACKET_ROWS(FAULT_SITE_, X)
 // clang-format on
 
 #endif

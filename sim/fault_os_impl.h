@@ -55,8 +55,8 @@ struct fault_fd {
     /* Frames. */
     struct frame_watch in, out;
     uint64_t asked_out; /* frames up to this one were asked about */
-    struct {                      /* the fault that waits for its frame to be sent */
-        uint64_t index;           /* 0: none */
+    struct {            /* the fault that waits for its frame to be sent */
+        uint64_t index; /* 0: none */
         enum fault_id id;
         struct fault_shot shot;
     } due;

@@ -174,7 +174,9 @@ static void add_owed(struct round *r)
         if (e->state != FAULT_DEAD) {
             mask &= wanted(r, e, at);
         }
-        if (mask != 0 && r->n < r->cap) {
+        if (mask == 0) {
+            e->extra = 0; /* nobody wants to know any more */
+        } else if (r->n < r->cap) {
             add_event(r, e, at, mask);
             e->extra = 0;
         }

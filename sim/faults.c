@@ -43,6 +43,7 @@ struct sim_faults {
     atomic_bool stopped;
     atomic_uint wanted[FAULT_COUNT]; /* rules about calls, and 1 for a rate */
     atomic_uint frame_rules[2];      /* by side */
+    atomic_uint packets_wanted;      /* of `wanted`, those of packets */
     struct fault_counts counts[FAULT_COUNT];
 };
 
@@ -53,7 +54,7 @@ static const struct fault_info catalogue[FAULT_COUNT] = {
     [FAULT_##id] = {name, group, site, consequences, what, decision},
 #define X(id, name, group, site, consequences, what)                                       \
     ROW(id, name, group, site, consequences, what, SIM_SITE_##id)
-    FAULT_OS_ROWS(FAULT_ROW_, X)
+    FAULT_OS_ROWS(FAULT_ROW_, X) FAULT_PACKET_ROWS(FAULT_ROW_, X)
 #undef X
 #define X(id, name, group, site, consequences, what)                                       \
     ROW(id, name, group, site, consequences, what, -1)
@@ -178,6 +179,11 @@ static int append_rule(struct sim_faults *f, const struct fault_rule *r)
     return f->n_rules;
 }
 
+static bool is_of_packets(enum fault_id id)
+{
+    return strcmp(catalogue[id].site, "world.packet") == 0;
+}
+
 /* The counter that says whether such a rule is about. */
 static atomic_uint *wanted_by(struct sim_faults *f, const struct fault_rule *r)
 {
@@ -196,6 +202,7 @@ int sim_faults_add(struct sim_faults *f, const struct fault_rule *rule)
     unlock(f);
     if (number > 0) {
         atomic_fetch_add(wanted_by(f, rule), 1);
+        atomic_fetch_add(&f->packets_wanted, is_of_packets(rule->id));
     }
     return number;
 }
@@ -210,6 +217,7 @@ void sim_faults_remove(struct sim_faults *f, int number)
     if (!r->removed) {
         r->removed = true;
         atomic_fetch_sub(wanted_by(f, &r->is), 1);
+        atomic_fetch_sub(&f->packets_wanted, is_of_packets(r->is.id));
     }
     unlock(f);
 }
@@ -234,9 +242,11 @@ void sim_faults_set_rate(struct sim_faults *f, enum fault_id id, uint16_t rate)
     now = &f->decisions->rate[catalogue[id].decision];
     if (rate != 0 && *now == 0) {
         atomic_fetch_add(&f->wanted[id], 1);
+        atomic_fetch_add(&f->packets_wanted, is_of_packets(id));
         f->counts[id].armed++;
     } else if (rate == 0 && *now != 0) {
         atomic_fetch_sub(&f->wanted[id], 1);
+        atomic_fetch_sub(&f->packets_wanted, is_of_packets(id));
     }
     *now = rate;
     unlock(f);
@@ -278,12 +288,19 @@ void sim_faults_fired(struct sim_faults *f, enum fault_id id)
 
 /* ---- asking ----------------------------------------------------------------------- */
 
-/* A replay asks everywhere: its decisions may be at any site. */
+/* In the simulated world every place is asked, wanted or not: so an occurrence of a site is
+ * the same one in a run and in its replay, in which decisions may be at any site. */
 bool sim_faults_wants(const struct sim_faults *f, enum fault_id id)
 {
     return !atomic_load_explicit(&f->stopped, memory_order_relaxed) &&
            (atomic_load_explicit(&f->wanted[id], memory_order_relaxed) != 0 ||
-            f->decisions->defaults || f->decisions->overrides.used != 0);
+            f->decisions != &f->own);
+}
+
+bool sim_faults_wants_packets(const struct sim_faults *f)
+{
+    return !atomic_load_explicit(&f->stopped, memory_order_relaxed) &&
+           atomic_load_explicit(&f->packets_wanted, memory_order_relaxed) != 0;
 }
 
 bool sim_faults_wants_frames(const struct sim_faults *f, enum fault_side side)
@@ -389,6 +406,11 @@ bool sim_faults_ask(struct sim_faults *f, enum fault_id id, const struct fault_p
 
     CHECK(site >= 0 && n > 0 && place->frame == 0);
     if (!sim_faults_wants(f, id)) {
+        return false;
+    }
+    if (id != FAULT_R03_FDS && d->overridden[site] == 0 &&
+        atomic_load_explicit(&f->wanted[id], memory_order_relaxed) == 0) {
+        place->actor->seen[site]++; /* as below, where nothing comes of it */
         return false;
     }
     lock(f);

@@ -3,10 +3,10 @@
  * faults.h: which faults happen, where and when. It decides and counts; the injector
  * (fault_os.h) and the simulated world carry out.
  *
- * Two ways lead to a fault: a rule, which says the case ("the 3rd MESSAGE from a to b"), and
- * the rate of its decision site, which a profile sets (decisions.h). A rule fires when all
- * it says holds; each call or frame within its scope and window is an occurrence, counted
- * from 1. The first rule that fires wins.
+ * Two ways lead to a fault: a rule, which says the case ("the 3rd MESSAGE from a to b"),
+ * and the rate of its decision site, which a profile sets (decisions.h). A rule fires when
+ * all it says holds; each call or frame within its scope and window is an occurrence,
+ * counted from 1. The first rule that fires wins.
  *
  * One struct sim_faults serves all nodes of a run. Any thread may call; it never blocks,
  * makes no os call, and allocates only to add a rule or to name an actor.
@@ -128,6 +128,8 @@ void sim_faults_fired(struct sim_faults *f, enum fault_id id);
 
 /* Whether anybody wants to know about this fault: cheap, to be asked first. */
 bool sim_faults_wants(const struct sim_faults *f, enum fault_id id);
+/* Whether any fault of the network's packets is armed. */
+bool sim_faults_wants_packets(const struct sim_faults *f);
 /* Whether a rule about frames exists at all. */
 bool sim_faults_wants_frames(const struct sim_faults *f, enum fault_side side);
 /* Asks rules and rate. `n`: what may be drawn is 1 .. n (ret->draw). Frame rules are asked

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * frame_watch.h: follows one direction of a msgr2 byte stream: banner, preambles, frames.
- * It knows where each frame begins and what its tag is, and copies nothing but an unfinished
- * preamble.
+ * It knows where each frame begins and what its tag is, and copies nothing but an
+ * unfinished preamble.
  *
  *     "ceph v2\n" len | features ... | preamble | segments, crcs | preamble | ...
  *      head (26)        left           head (32)  left             head
  *
- * Pure: no os, no allocation. One watch a direction; the two of a transport know each other,
- * because the frame layout depends on both banners. A stream that is no msgr2 in crc mode
- * makes the watch blind: it sees no frames from there on.
+ * Pure: no os, no allocation. One watch a direction; the two of a transport know each
+ * other, because the frame layout depends on both banners. A stream that is no msgr2 in crc
+ * mode makes the watch blind: it sees no frames from there on.
  */
 #ifndef MSGRLAB_SIM_FRAME_WATCH_H
 #define MSGRLAB_SIM_FRAME_WATCH_H

@@ -34,7 +34,7 @@ struct lock_id lock_order_id(struct lock_order *o, const char *name)
 
 /* ---- classes ---------------------------------------------------------------------- */
 
-/* The classes from which `to` was reached on the way from `from`; [to] is -1 if it was not. */
+/* For each class the one from which it was reached on the way from `from`; -1: none. */
 static void search(const struct lock_order *o, int from, int came_from[LOCK_CLASSES_MAX])
 {
     int queue[LOCK_CLASSES_MAX], n = 0, next = 0;

@@ -18,6 +18,7 @@ void net_init(struct net *net)
 {
     list_init(&net->links);
     list_init(&net->streams);
+    list_init(&net->lines);
     for (int i = 0; i < NET_BUCKETS; i++) {
         list_init(&net->bound[i]);
     }
@@ -32,50 +33,99 @@ void net_fini(struct net *net)
     while ((node = list_pop_front(&net->links)) != NULL) {
         free(container_of(node, struct net_link, of_net));
     }
+    while ((node = list_pop_front(&net->lines)) != NULL) {
+        free(container_of(node, struct net_line, of_net));
+    }
+}
+
+static struct net_link *find_link(struct net *net, uint8_t from, uint8_t to)
+{
+    list_for_each(&net->links, it)
+    {
+        struct net_link *link = container_of(it, struct net_link, of_net);
+
+        if (link->from == from && link->to == to) {
+            return link;
+        }
+    }
+    return NULL;
 }
 
 struct net_link *net_link_between(struct sim_node *from, struct sim_node *to)
 {
     struct net *net = net_of(from);
-    struct net_link *link;
+    struct net_link *link = find_link(net, from->base.node, to->base.node);
 
-    list_for_each(&net->links, it)
-    {
-        link = container_of(it, struct net_link, of_net);
-        if (link->from == from->base.node && link->to == to->base.node) {
-            return link;
-        }
+    if (link != NULL) {
+        return link;
     }
     link = calloc(1, sizeof(*link));
     CHECK(link != NULL);
     *link = (struct net_link){
         .world = from->world, .from = from->base.node, .to = to->base.node};
     link->is = from == to ? from->world->opts.loopback : from->world->opts.link;
+    snprintf(link->names[0], sizeof(link->names[0]), "%.15s", from->base.name);
+    snprintf(link->names[1], sizeof(link->names[1]), "%.15s", to->base.name);
+    net_link_changed(link);
     list_init(&link->of_net);
     list_push_back(&net->links, &link->of_net);
     return link;
 }
 
+struct net_link *net_link_back(struct net_link *link)
+{
+    struct net_link *back = find_link(&link->world->net, link->to, link->from);
+
+    CHECK(back != NULL); /* a connection makes both */
+    return back;
+}
+
+void net_link_changed(struct net_link *link)
+{
+    const struct sim_link *is = &link->is;
+
+    link->blocks = link->cut || link->clog_until != 0 || link->hole_bytes != 0 ||
+                   link->blink_until != 0;
+    link->special = is->jitter_shape != SIM_JITTER_UNIFORM || is->overhead != 0 ||
+                    is->mtu != 0 || is->queue_bytes != 0 || is->slot_ns != 0 ||
+                    is->loss != 0 || is->loss_burst != 0 || is->loss_nth != 0 ||
+                    is->corrupt != 0 || link->corrupt_kind != 0 || link->line != NULL;
+}
+
 bool net_link_is_cut(const struct net_link *link)
 {
-    return link->cut || link->world->net.down[link->to];
+    return link->cut || link->world->net.down[link->to] ||
+           link->blink_until > link->world->sched.now;
+}
+
+void net_links_healed(struct net *net)
+{
+    list_for_each_safe(&net->streams, it)
+    {
+        stream_link_healed(container_of(it, struct stream, of_net));
+    }
 }
 
 void sim_world_set_link(struct sim_world *w, struct os *from, struct os *to,
                         const struct sim_link *is)
 {
+    struct net_link *link = net_link_between(to_node(from), to_node(to));
+
     (void)w;
-    net_link_between(to_node(from), to_node(to))->is = *is;
+    link->is = *is;
+    net_link_changed(link);
 }
 
 void sim_world_cut(struct sim_world *w, struct os *from, struct os *to, bool cut)
 {
-    net_link_between(to_node(from), to_node(to))->cut = cut;
-    if (!cut) {
-        list_for_each(&w->net.streams, it)
-        {
-            stream_link_healed(container_of(it, struct stream, of_net));
-        }
+    struct net_link *link = net_link_between(to_node(from), to_node(to));
+
+    link->cut = cut;
+    net_link_changed(link);
+    if (cut) {
+        stream_count_fault(link, FAULT_L06_CUT);
+    } else {
+        net_links_healed(&w->net);
     }
 }
 
@@ -158,18 +208,32 @@ bool net_is_loopback(const struct sim_addr *addr)
     return addr->family == AF_INET ? addr->ip[0] == 127 : ip_equal(addr, &loopback);
 }
 
-static struct sim_addr address_of(const struct sim_node *n, sa_family_t family)
+static struct sim_addr address_at(const struct net *net, uint8_t number, sa_family_t family)
 {
     struct sim_addr addr = {.family = family};
+    uint8_t host = net->host[number][family == AF_INET ? 0 : 1];
 
     if (family == AF_INET) {
         addr.ip[0] = 10;
-        addr.ip[3] = n->base.node;
+        addr.ip[3] = host != 0 ? host : number;
     } else {
         addr.ip[0] = 0xfd;
-        addr.ip[15] = n->base.node;
+        addr.ip[15] = host != 0 ? host : number;
     }
     return addr;
+}
+
+static struct sim_addr address_of(const struct sim_node *n, sa_family_t family)
+{
+    return address_at(net_of((struct sim_node *)n), n->base.node, family);
+}
+
+bool net_addr_is_gone(const struct net *net, uint8_t number, const struct sim_addr *addr)
+{
+    struct sim_addr own = address_at(net, number, addr->family);
+
+    return (net->no_family[number] & (addr->family == AF_INET ? 1 : 2)) != 0 ||
+           (!net_is_loopback(addr) && !ip_equal(addr, &own));
 }
 
 bool net_is_local(const struct sim_node *n, const struct sim_addr *addr)

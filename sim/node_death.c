@@ -2,9 +2,9 @@
 /*
  * node_death.c: nodes that stand still, die, and are laid to rest.
  *
- *     alive --kill--> dead: no thread runs, its --bury--> buried: its threads run again, but
- *                     sockets are gone for all            every socket is dead, so that the
- *                                                         program shuts down and frees all
+ *     alive --kill--> dead: no thread runs, its --bury--> buried: its threads run again,
+ *                     sockets are gone for all            but every socket is dead, so that
+ *                                                         the program can free all it had
  *
  * A dead socket keeps its number, so that whoever owns it can still close it.
  */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -255,6 +256,27 @@ uint64_t process_memory(void)
         fclose(file);
     }
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t used_by(int who)
+{
+    struct rusage usage;
+
+    if (getrusage(who, &usage) < 0) {
+        return 0;
+    }
+    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NSEC_PER_SEC +
+           (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * NSEC_PER_USEC;
+}
+
+uint64_t process_self_ns(void)
+{
+    return used_by(RUSAGE_SELF);
+}
+
+uint64_t process_children_ns(void)
+{
+    return used_by(RUSAGE_CHILDREN);
 }
 
 unsigned process_cpus(void)

@@ -67,6 +67,9 @@ void process_unshare(void *memory, size_t bytes); /* NULL is fine */
 const char *process_signal_name(int signal, char *buf, size_t size);
 /* Resident bytes of the calling process; 0: not known. */
 uint64_t process_memory(void);
+/* Processor time of this process, and of all its children that were reaped. */
+uint64_t process_self_ns(void);
+uint64_t process_children_ns(void);
 /* Processors this process may use, at least 1. */
 unsigned process_cpus(void);
 

@@ -118,8 +118,8 @@ static void shape_io(struct sim_decisions *d, bool chaos, struct sim_world_opts 
     TURN(turn_int, "rcvbuf", o->rcvbuf, int, 65536, 8192, 2304);
     TURN(turn_int, "pipe_bytes", o->pipe_bytes, int, 4096);
     if (chaos) {
-        TURN(turn_u64, "far_away", o->link.latency_ns, uint64_t, 100 * MS, 400 * MS);
-        TURN(turn_u64, "slow_line", o->link.bytes_per_sec, uint64_t, 1000000, 100000);
+        TURN(turn_u64, "far_away", o->link.latency_ns, uint64_t, 30 * MS, 100 * MS);
+        TURN(turn_u64, "slow_line", o->link.bytes_per_sec, uint64_t, 8000000, 3000000);
     }
 }
 
@@ -155,17 +155,6 @@ static uint16_t draw_rate(struct sim_decisions *d, enum sim_profile profile,
 
     snprintf(knob, sizeof(knob), "%s", info->name);
     return rates[draw(d, knob, HALF / 2, n)];
-}
-
-void profile_arm_replay(const struct sim_decisions *d, struct sim_faults *f)
-{
-    for (int id = 0; id < FAULT_COUNT; id++) {
-        int site = fault_info((enum fault_id)id)->decision;
-
-        if (site >= 0 && d->overridden[site] != 0) {
-            sim_faults_set_rate(f, (enum fault_id)id, 1);
-        }
-    }
 }
 
 void profile_arm(enum sim_profile profile, struct sim_decisions *d, struct sim_faults *f,

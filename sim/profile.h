@@ -43,10 +43,6 @@ void profile_shape(enum sim_profile profile, struct sim_decisions *d, bool keep_
 void profile_arm(enum sim_profile profile, struct sim_decisions *d, struct sim_faults *f,
                  int consequences);
 
-/* A replay asks wherever its log has an answer, also when the knob that once set the rate is
- * not in the log any more. */
-void profile_arm_replay(const struct sim_decisions *d, struct sim_faults *f);
-
 /* A knob of a script's own: 0 .. n-1. The same name drawn again is another occurrence; the
  * caller keeps the actor. */
 uint64_t profile_pick(struct sim_decisions *d, struct sim_actor *knob, uint64_t n);

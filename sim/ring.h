@@ -26,6 +26,9 @@ static inline size_t ring_used(const struct ring *r)
 ssize_t ring_put(struct ring *r, const struct iovec *iov, int n, size_t max);
 /* Takes exactly `len` bytes out, which are inside. */
 void ring_get(struct ring *r, void *buf, size_t len);
+/* Reads or changes what is inside, at a position. */
+void ring_peek(const struct ring *r, uint64_t at, void *to, size_t len);
+void ring_poke(struct ring *r, uint64_t at, const void *from, size_t len);
 size_t iov_bytes(const struct iovec *iov, int n);
 
 #endif

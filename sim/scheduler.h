@@ -171,8 +171,8 @@ void sched_end_stand_back(struct scheduler *s, bool now);
 
 /* ---- scheduler_group.c ---- */
 
-/* A thread of a stopped group runs no further than its next scheduling
- * point; what it waits for may come meanwhile. A dead group stays so until it is revived. */
+/* A thread of a stopped group runs no further than its next scheduling point; what it waits
+ * for may come meanwhile. A dead group stays so until it is revived. */
 void sched_group_init(struct scheduler *s, struct sched_group *g);
 void sched_group_fini(struct sched_group *g); /* its threads are gone, or will be */
 void sched_group_pause(struct sched_group *g, uint64_t ns); /* UINT64_MAX: until resumed */

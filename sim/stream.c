@@ -83,21 +83,30 @@ static void tell_room(struct stream_end *e)
 
 /* ---- arrival ---------------------------------------------------------------------- */
 
-static void arm_next(struct stream_end *e)
+void stream_arm(struct stream_end *e)
 {
     uint64_t at = UINT64_MAX;
 
     if (e->n > 0 && !e->stalled) {
-        at = e->segments[e->first].at;
+        at = MAX(e->segments[e->first].at, e->resend_at);
     }
     if (e->rst_at != 0) {
         at = MIN(at, e->rst_at);
     }
-    if (at == UINT64_MAX || net_link_is_cut(e->link)) {
+    if (at == UINT64_MAX) {
         sim_timer_cancel(&sched_of(e)->timers, &e->timer);
     } else {
         sim_timer_arm(&sched_of(e)->timers, &e->timer, at);
     }
+}
+
+void stream_discard(struct stream_end *e)
+{
+    e->n = 0;
+    e->stalled = false;
+    e->late_since = e->resend_at = e->resend_ns = 0;
+    e->bytes.to = e->arrived;
+    stream_arm(e);
 }
 
 void stream_reset(struct stream_end *e, int error)
@@ -106,12 +115,9 @@ void stream_reset(struct stream_end *e, int error)
 
     e->reset = true; /* what has arrived can still be read, what has not is lost */
     e->error = error;
-    e->n = 0;
     e->rst_at = 0;
-    e->bytes.to = e->arrived;
-    peer->n = 0; /* what this end sent is of no use to anybody */
-    peer->bytes.to = peer->arrived;
-    sim_timer_cancel(&sched_of(e)->timers, &e->timer);
+    stream_discard(e);
+    stream_discard(peer); /* what this end sent is of no use to anybody */
     notify(e, POLLIN | POLLOUT | POLLERR | POLLHUP);
 }
 
@@ -121,6 +127,9 @@ uint64_t stream_arrival_time(struct stream_end *e, size_t bytes)
     struct scheduler *s = sched_of(e);
     uint64_t at = s->now;
 
+    if (link->special) {
+        return stream_path_time(e, bytes);
+    }
     if (link->is.bytes_per_sec > 0) {
         at = MAX(at, link->free_at) + bytes * NSEC_PER_SEC / link->is.bytes_per_sec;
         link->free_at = at;
@@ -134,11 +143,11 @@ uint64_t stream_arrival_time(struct stream_end *e, size_t bytes)
 }
 
 /* An RST sets out to `e`. */
-static void send_rst(struct stream_end *e)
+void stream_send_rst(struct stream_end *e)
 {
     if (!e->reset && e->rst_at == 0) {
         e->rst_at = stream_arrival_time(e, 0);
-        arm_next(e);
+        stream_arm(e);
     }
 }
 
@@ -148,20 +157,37 @@ static void data_arrived(struct stream_end *e, uint64_t end)
     e->acked = MAX(e->acked, end);
     if (e->closed) { /* nobody will read it: TCP answers with RST */
         e->bytes.from = end;
-        send_rst(stream_peer(e));
+        if (e->vanished) {
+            stream_count_fault(e->link, FAULT_L10_HALF_OPEN);
+        }
+        stream_send_rst(stream_peer(e));
     } else {
         notify(e, POLLIN);
     }
     tell_room(stream_peer(e));
 }
 
+/* The node of this end takes nothing now. */
+static bool is_shut(const struct stream_end *e)
+{
+    return e->link->world->net.shut[e->link->to];
+}
+
 /* Takes in one segment whose time has come; false: its reader's buffer is full. */
 static bool take_segment(struct stream_end *e)
 {
     struct segment seg = e->segments[e->first];
-    size_t room = e->rcvbuf - MIN(e->rcvbuf, readable(e));
+    size_t room = is_shut(e) ? 0 : e->rcvbuf - MIN(e->rcvbuf, readable(e));
     uint64_t end = e->closed ? seg.end : MIN(seg.end, e->arrived + room);
 
+    if (e->late_since != 0) {
+        stream_caught_up(e);
+    }
+    if (e->reset && !e->closed) { /* it gave up; its peer does not know yet */
+        stream_discard(e);
+        stream_send_rst(stream_peer(e));
+        return false;
+    }
     if (end > e->arrived) {
         data_arrived(e, end);
     }
@@ -172,7 +198,8 @@ static bool take_segment(struct stream_end *e)
     if (seg.fin) {
         e->fin_arrived = true;
         if (e->vanished) { /* a machine that was rebooted knows nothing of it */
-            send_rst(stream_peer(e));
+            stream_count_fault(e->link, FAULT_L10_HALF_OPEN);
+            stream_send_rst(stream_peer(e));
         }
         notify(e, POLLIN | POLLHUP);
     }
@@ -181,24 +208,25 @@ static bool take_segment(struct stream_end *e)
     return true;
 }
 
-static void deliver(struct stream_end *e)
+void stream_deliver(struct stream_end *e)
 {
     uint64_t now = sched_of(e)->now;
 
-    if (net_link_is_cut(e->link)) {
-        return; /* stream_link_healed comes back to it */
+    if (stream_may_be_held(e) && stream_hold(e)) {
+        return;
     }
-    while (e->n > 0 && !e->stalled && e->segments[e->first].at <= now && take_segment(e)) {
+    while (e->n > 0 && !e->stalled && e->segments[e->first].at <= now &&
+           e->resend_at <= now && take_segment(e)) {
     }
     if (e->rst_at != 0 && e->rst_at <= now) {
         stream_reset(e, e->fin_arrived ? EPIPE : ECONNRESET);
     }
-    arm_next(e);
+    stream_arm(e);
 }
 
 static void on_arrival(void *arg)
 {
-    deliver(arg);
+    stream_deliver(arg);
 }
 
 static void on_pause_end(void *arg)
@@ -214,18 +242,9 @@ void stream_end_init(struct stream_end *e, struct stream *stream, struct net_lin
     sim_timer_init(&e->pause, on_pause_end, e);
 }
 
-void stream_link_healed(struct stream *stream)
-{
-    for (int i = 0; i < 2; i++) {
-        if (!sim_timer_is_armed(&stream->ends[i].timer)) {
-            arm_next(&stream->ends[i]);
-        }
-    }
-}
-
 /* ---- sending ---------------------------------------------------------------------- */
 
-static struct segment *push_segment(struct stream_end *e)
+struct segment *stream_push_segment(struct stream_end *e)
 {
     if (e->n == e->cap) {
         uint32_t cap = MAX(16u, e->cap * 2);
@@ -246,13 +265,23 @@ static struct segment *push_segment(struct stream_end *e)
 /* What was put into `to`'s ring sets out. */
 static void send_segment(struct stream_end *to, size_t bytes, bool fin)
 {
-    uint64_t at = stream_arrival_time(to, bytes);
+    struct net_link *link = to->link;
+    const struct net *net = &link->world->net;
+    uint64_t at;
 
-    *push_segment(to) = (struct segment){.at = at, .end = to->bytes.to, .fin = fin};
+    if (link->special || (net->faults != NULL && sim_faults_wants_packets(net->faults))) {
+        stream_send_path(to, bytes, fin);
+        return;
+    }
+    to->packets++;
+    link->stats.segments++;
+    link->stats.bytes += bytes;
+    at = stream_arrival_time(to, bytes);
+    *stream_push_segment(to) = (struct segment){.at = at, .end = to->bytes.to, .fin = fin};
     if (at <= sched_of(to)->now) {
-        deliver(to);
+        stream_deliver(to);
     } else if (!sim_timer_is_armed(&to->timer)) {
-        arm_next(to);
+        stream_arm(to);
     }
 }
 
@@ -306,19 +335,18 @@ static void delay_rest(struct stream_end *e, size_t n)
 
     e->arrived = e->bytes.from + n;
     e->stalled = false;
-    push_segment(e); /* makes room for one more, which then is the first */
+    stream_push_segment(e); /* makes room for one more, which then is the first */
     e->first = (e->first + e->cap - 1) & (e->cap - 1);
     e->segments[e->first] = rest;
     e->last_at = MAX(e->last_at, rest.at);
-    arm_next(e);
+    stream_arm(e);
 }
 
-/* The reader made room: what waited for it sets out again. */
-static void reopen_window(struct stream_end *e)
+void stream_reopen_window(struct stream_end *e)
 {
     uint64_t at = sched_of(e)->now + e->link->is.latency_ns;
 
-    if (!e->stalled || readable(e) * 2 > e->rcvbuf) {
+    if (!e->stalled || is_shut(e) || readable(e) * 2 > e->rcvbuf) {
         return;
     }
     e->stalled = false;
@@ -328,7 +356,7 @@ static void reopen_window(struct stream_end *e)
         seg->at = MAX(seg->at, at);
     }
     e->last_at = MAX(e->last_at, at);
-    arm_next(e);
+    stream_arm(e);
 }
 
 ssize_t stream_recv(struct stream_end *e, void *buf, size_t len)
@@ -350,7 +378,7 @@ ssize_t stream_recv(struct stream_end *e, void *buf, size_t len)
         n = cut;
     }
     ring_get(&e->bytes, buf, n);
-    reopen_window(e);
+    stream_reopen_window(e);
     return (ssize_t)n;
 }
 
@@ -394,11 +422,9 @@ static void stream_free(struct stream *stream)
 static void close_with_rst(struct stream_end *e)
 {
     e->reset = true;
-    e->n = 0;
     e->rst_at = 0;
-    e->bytes.to = e->arrived;
-    sim_timer_cancel(&sched_of(e)->timers, &e->timer);
-    send_rst(stream_peer(e));
+    stream_discard(e);
+    stream_send_rst(stream_peer(e));
 }
 
 void stream_close(struct stream_end *e, bool rst)
@@ -425,7 +451,28 @@ void stream_close(struct stream_end *e, bool rst)
     e->bytes.from = e->arrived;
     if (e->stalled) {
         e->stalled = false;
-        arm_next(e);
+        stream_arm(e);
+    }
+}
+
+/* What is on its way to `e` only because it would be sent again is not. */
+static void forget_resends(struct stream_end *e)
+{
+    uint32_t kept = 0;
+
+    if (e->stalled || e->resend_at != 0 || net_link_is_cut(e->link)) {
+        e->rst_at = 0;
+        stream_discard(e);
+        return;
+    }
+    while (kept < e->n && !e->segments[(e->first + kept) & (e->cap - 1)].again) {
+        kept++;
+    }
+    if (kept < e->n) {
+        e->n = kept;
+        e->bytes.to =
+            kept > 0 ? e->segments[(e->first + kept - 1) & (e->cap - 1)].end : e->arrived;
+        stream_arm(e);
     }
 }
 
@@ -439,13 +486,7 @@ void stream_vanish(struct stream_end *e)
     }
     e->socket = NULL;
     e->closed = e->vanished = true;
-    if (peer->stalled || net_link_is_cut(peer->link)) { /* it would be sent again */
-        peer->n = 0;
-        peer->rst_at = 0;
-        peer->bytes.to = peer->arrived;
-        peer->stalled = false;
-        arm_next(peer);
-    }
+    forget_resends(peer);
 }
 
 void stream_forget(struct stream *stream)

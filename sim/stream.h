@@ -13,12 +13,19 @@
  *         '-- <= rcvbuf ---'-- <= peer's sndbuf ---'
  *
  * A segment is up to which byte something arrives, and when; FIN is a flag on the last. RST
- * comes beside the queue, since no full buffer stops it. Nothing is lost on the way, as TCP
- * has it: what cannot pass waits. Acknowledgements take no time.
+ * comes beside the queue, since no full buffer stops it. No byte is lost on the way, as TCP
+ * has it: what does not get through is sent again. Acknowledgements take no time.
+ *
+ *     stream.c         sending, arriving, ending
+ *     stream_dial.c    the handshake
+ *     stream_path.c    segments on links that are special, and what chance does to them
+ *     stream_hold.c    segments that do not get through, or have to wait
+ *     stream_corrupt.c wrong bytes
  */
 #ifndef MSGRLAB_SIM_STREAM_H
 #define MSGRLAB_SIM_STREAM_H
 
+#include "sim/faults.h"
 #include "sim/net.h"
 #include "sim/node.h"
 #include "sim/ring.h"
@@ -26,6 +33,7 @@
 struct segment {
     uint64_t at, end; /* when, and up to which byte */
     bool fin;
+    bool again; /* it was lost, and comes only because it is sent again */
 };
 
 enum stream_phase {
@@ -47,8 +55,15 @@ struct stream_end {
     uint64_t acked; /* as far as it ever had arrived: no longer in the peer's sndbuf */
     struct segment *segments; /* owned; a ring of `cap` places */
     uint32_t first, n, cap;
-    uint64_t last_at;       /* when the last of them arrives */
-    uint64_t rst_at;        /* 0: none comes */
+    uint64_t last_at;    /* when the last of them arrives */
+    uint64_t rst_at;     /* 0: none comes */
+    uint64_t late_since; /* since when nothing gets through; 0: it does */
+    uint64_t resend_at,
+        resend_ns;          /* meanwhile: the next try, and how long after the last */
+    uint32_t packets;       /* segments that set out to this end */
+    enum sim_block hole;    /* what they meet (sim_net_blackhole) */
+    bool gone;              /* this end's address, or the other's, is not there */
+    int icmp;               /* what a router said of what this end sends; 0: nothing */
     struct sim_timer timer; /* the next arrival */
     struct sim_timer pause; /* after a short write: when there is room again */
     size_t sndbuf, rcvbuf;
@@ -68,6 +83,9 @@ struct stream {
     enum stream_phase phase;
     struct sim_timer timer;      /* of the handshake */
     uint32_t tries;              /* packets of it that were lost */
+    int why;                     /* STREAM_REFUSED: the error */
+    bool lost;                   /* the packet of this phase will not arrive */
+    bool jammed;                 /* it waits for the end of a clog */
     struct sim_socket *listener; /* borrowed; who has it in a queue; NULL: nobody */
     struct list of_listener;     /* in sim_socket.incoming or .accepted */
     struct list of_net;
@@ -96,13 +114,57 @@ void stream_forget(struct stream *stream);
 void stream_refuse(struct stream *stream);
 /* A link lets things pass again. */
 void stream_link_healed(struct stream *stream);
+/* Ends at both ends, at once; in a handshake the dialler is told. */
+void stream_abort(struct stream *stream, int error);
+/* Addresses came or went. */
+void stream_check_addresses(struct stream *stream);
+/* The reader made room, or its node opened its windows. */
+void stream_reopen_window(struct stream_end *e);
 
-/* ---- between stream.c and stream_dial.c ---- */
+/* ---- between the files of a stream ---- */
 
 void stream_end_init(struct stream_end *e, struct stream *stream, struct net_link *link);
 /* When something that sets out now arrives at this end. */
 uint64_t stream_arrival_time(struct stream_end *e, size_t bytes);
 /* The connection ends at this end, now, with `error` for SO_ERROR. */
 void stream_reset(struct stream_end *e, int error);
+/* An RST sets out to `e`. */
+void stream_send_rst(struct stream_end *e);
+/* What is on its way to `e` never arrives. */
+void stream_discard(struct stream_end *e);
+/* The timer is set for what comes next. */
+void stream_arm(struct stream_end *e);
+/* What is due arrives. */
+void stream_deliver(struct stream_end *e);
+struct segment *stream_push_segment(struct stream_end *e);
+
+/* stream_path.c: the same for a link that is special. */
+uint64_t stream_path_time(struct stream_end *e, size_t bytes);
+/* The last `bytes` of to->bytes set out, as segments. */
+void stream_send_path(struct stream_end *to, size_t bytes, bool fin);
+/* How often the packet of a handshake that sets out now is lost on its way. */
+bool stream_loses_packet(struct stream_end *to);
+/* What a fault of the link is called in the counters. */
+void stream_count_fault(const struct net_link *link, enum fault_id id);
+
+/* stream_hold.c: how something fares that is due at this end now. */
+enum stream_fate { STREAM_PASSES, STREAM_IS_LOST, STREAM_WAITS };
+enum stream_fate stream_fate_of(struct stream_end *e, size_t bytes);
+/* Whether that may be anything but STREAM_PASSES. */
+static inline bool stream_may_be_held(const struct stream_end *e)
+{
+    return e->link->blocks || e->gone || e->hole != SIM_PASS ||
+           e->link->world->net.down[e->link->to];
+}
+/* Nothing may pass to `e` now: sees to it that it comes later. False: it may after all. */
+bool stream_hold(struct stream_end *e);
+/* Something got through again. */
+void stream_caught_up(struct stream_end *e);
+/* The errno of a router's answer; 0: none comes. */
+int stream_block_errno(enum sim_block how);
+
+/* stream_corrupt.c: the last `bytes` of to->bytes become wrong; how many they are now. */
+size_t stream_corrupt(struct stream_end *to, size_t bytes, enum sim_corrupt kind,
+                      uint64_t salt);
 
 #endif

@@ -47,8 +47,8 @@ static inline bool sim_timers_tie(const struct sim_timers *t)
            (t->n > 2 && t->heap[2]->at == t->heap[0]->at);
 }
 
-/* Those of the same instant as the first one, at most SIM_TIES_MAX, in the order of arming. How
- * many. */
+/* Those of the same instant as the first one, at most SIM_TIES_MAX, in the order of arming.
+ * How many. */
 #define SIM_TIES_MAX 16
 uint32_t sim_timers_ties(const struct sim_timers *t, struct sim_timer *ret[SIM_TIES_MAX]);
 

@@ -98,10 +98,10 @@ struct sim_world_opts {
     bool defaults;             /* replay: no choice but the overrides */
     bool log;                  /* keep the choices for sim_world_decisions */
     /* What no correct program does is a violation (SIM_SAFETY), although an os may bear it:
-     * calls on descriptors that are not open or of the wrong kind, a second close, the close
-     * of one that another thread waits for, a changed trigger mode of an epoll descriptor,
-     * a mutex unlocked by who does not hold it, freed or left behind while held, mutexes
-     * taken in different orders. Dead nodes may do all that. */
+     * calls on descriptors that are not open or of the wrong kind, a second close, the
+     * close of one that another thread waits for, a changed trigger mode of an epoll
+     * descriptor, a mutex unlocked by who does not hold it, freed or left behind while
+     * held, mutexes taken in different orders. Dead nodes may do all that. */
     bool strict;
 
     uint64_t call_ns;       /* what an os call takes; 0: nothing */
@@ -120,9 +120,9 @@ struct sim_world_opts {
     bool heal_at_once; /* what waits behind a cut arrives when it heals, not at its time */
     bool backlog_refuses; /* RST for who finds the backlog full, as tcp_abort_on_overflow */
     int fds_max;          /* descriptors per node [1024] */
-    int sndbuf, rcvbuf;       /* of sockets, bytes [131072] */
-    int pipe_bytes;           /* [65536] */
-    size_t stack_bytes;       /* of a thread [coro.h] */
+    int sndbuf, rcvbuf;   /* of sockets, bytes [131072] */
+    int pipe_bytes;       /* [65536] */
+    size_t stack_bytes;   /* of a thread [coro.h] */
     /* Borrowed: where threads get their stacks (and their size) from, so that one world
      * after the other need not map its own. NULL: it does. */
     struct sim_stacks *stacks;
@@ -159,7 +159,7 @@ int sim_node_open_fds(struct os *os);
 bool sim_is_node(const struct os *os);
 struct sim_world *sim_node_world(struct os *os);
 
-/* ---- pauses and deaths; `os` may be what decorates a node; also while the world runs ---- */
+/* ---- pauses and deaths, also while the world runs; a decorating os is fine, too ---- */
 
 /* The node's threads run no further than their next os call for so long; UINT64_MAX: until
  * sim_node_resume. Connections and timers of the world go on. */
@@ -172,9 +172,9 @@ enum sim_death {
     SIM_POWER_LOSS, /* the machine: nothing is sent, not even answers; once a node has its
                        number again, what arrives for old connections is answered by RST */
 };
-/* No thread of the node runs further than its next os call (the caller, too, if it is one),
- * and no other node hears of it. The recorder is off for it. Its memory stays, and so do the
- * mutexes it holds: none of them may be another node's. */
+/* No thread of the node runs further than its next os call (the caller, too, if it is
+ * one), and no other node hears of it. The recorder is off for it. Its memory stays, and so
+ * do the mutexes it holds: none of them may be another node's. */
 void sim_node_kill(struct os *os, enum sim_death how);
 /* A killed node's threads run again, to be shut down and freed in the usual way: pipes and
  * locks work, every socket is dead (-ECONNRESET, -EPIPE), new ones are not to be had

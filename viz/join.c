@@ -273,8 +273,8 @@ static int take_call(struct join *join, const struct trace_record *r, uint32_t r
     struct range range = range_of(r);
     struct conn *conn;
 
-    if (kind <= CALL_R6 && range.start == range.end) {
-        return 0; /* it moved nothing */
+    if (r->obj == 0 || (kind <= CALL_R6 && range.start == range.end)) {
+        return 0; /* it moved nothing, or for nobody */
     }
     conn = conn_of(join, r->obj);
     return conn == NULL ? -ENOMEM : note_call(join, wire_of(join, conn, out), kind, record);
@@ -295,6 +295,12 @@ static int follow_record(struct join *join, const struct trace_record *r, uint32
         return take_call(join, r, record, CALL_S5, true);
     case TP_S6_STACK_SEND:
         return take_call(join, r, record, CALL_S6, true);
+    case TP_S7_POST_SEND:
+        return take_call(join, r, record, CALL_S7, true);
+    case TP_R1_POLL_CQ:
+        return take_call(join, r, record, CALL_R1, false);
+    case TP_R2_NOTIFY:
+        return take_call(join, r, record, CALL_R2, false);
     case TP_R3_READ_EVENT:
         return take_call(join, r, record, CALL_R3, false);
     case TP_R4_ALLOCATE:

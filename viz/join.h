@@ -4,8 +4,9 @@
  *
  * What joins what:
  *   S1 S2 S3 S4  carry the message's flow
- *   S5 S6        the same connection and socket, and a byte range that overlaps the one S4
+ *   S5 S6 S7     the same connection and socket, and a byte range that overlaps the one S4
  *                gave the message
+ *   R1 R2
  *   R4 R5 R6 R7  the other end of the same socket (CONN_SOCKET records with an equal link),
  *                and a byte range that overlaps
  *   R3           the read event under which the first of these ran

@@ -17,6 +17,9 @@
 enum call_kind {
     CALL_S5,
     CALL_S6,
+    CALL_S7,
+    CALL_R1,
+    CALL_R2,
     CALL_R4,
     CALL_R5,
     CALL_R6,

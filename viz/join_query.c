@@ -28,6 +28,12 @@ enum join_step join_step_of(uint16_t kind)
         return JOIN_S5;
     case TP_S6_STACK_SEND:
         return JOIN_S6;
+    case TP_S7_POST_SEND:
+        return JOIN_S7;
+    case TP_R1_POLL_CQ:
+        return JOIN_R1;
+    case TP_R2_NOTIFY:
+        return JOIN_R2;
     case TP_R3_READ_EVENT:
         return JOIN_R3;
     case TP_R4_ALLOCATE:
@@ -225,8 +231,9 @@ static void find_calls(const struct join *join, const struct call_list *list,
 static enum join_step step_of_call(enum call_kind kind)
 {
     static const uint8_t steps[] = {
-        [CALL_S5] = JOIN_S5, [CALL_S6] = JOIN_S6, [CALL_R4] = JOIN_R4, [CALL_R5] = JOIN_R5,
-        [CALL_R6] = JOIN_R6, [CALL_R3] = JOIN_R3, [CALL_R7] = JOIN_R7,
+        [CALL_S5] = JOIN_S5, [CALL_S6] = JOIN_S6, [CALL_S7] = JOIN_S7, [CALL_R1] = JOIN_R1,
+        [CALL_R2] = JOIN_R2, [CALL_R4] = JOIN_R4, [CALL_R5] = JOIN_R5, [CALL_R6] = JOIN_R6,
+        [CALL_R3] = JOIN_R3, [CALL_R7] = JOIN_R7,
     };
 
     return steps[kind];

@@ -36,6 +36,23 @@ static int gid_worth(const struct ibv_gid_entry *e)
     return gid_is_ipv4(&e->gid) ? 3 : 2;
 }
 
+static void set_gid(struct rdma_device *d, const struct ibv_gid_entry *e)
+{
+    os_lock(d->verbs->os, d->gid_lock);
+    d->gid = *e;
+    os_unlock(d->verbs->os, d->gid_lock);
+}
+
+struct ibv_gid_entry rdma_device_gid(struct rdma_device *d)
+{
+    struct ibv_gid_entry gid;
+
+    os_lock(d->verbs->os, d->gid_lock);
+    gid = d->gid;
+    os_unlock(d->verbs->os, d->gid_lock);
+    return gid;
+}
+
 static int choose_gid(struct rdma_device *d, const struct rdma_opts *opts, char *why,
                       size_t size)
 {
@@ -49,14 +66,14 @@ static int choose_gid(struct rdma_device *d, const struct rdma_opts *opts, char 
                      d->name, opts->gid_idx);
             return err < 0 ? err : -ENODATA;
         }
-        d->gid = e;
+        set_gid(d, &e);
         return 0;
     }
     for (uint32_t i = 0; i < (uint32_t)d->port.gid_tbl_len; i++) {
         if (verbs_query_gid(d->verbs, d->ctx, d->port_num, i, &e) == 0 &&
             gid_worth(&e) > best) {
             best = gid_worth(&e);
-            d->gid = e;
+            set_gid(d, &e);
         }
     }
     if (best == 0) {
@@ -134,6 +151,11 @@ int rdma_device_open(struct rdma_device *d, struct verbs *verbs,
     int err;
 
     d->verbs = verbs;
+    d->gid_lock = os_mutex_new(verbs->os, "rdma device");
+    if (d->gid_lock == NULL) {
+        snprintf(why, why_size, "out of memory");
+        return -ENOMEM;
+    }
     err = choose_device(d, opts, why, why_size);
     if (err == 0) {
         err = verbs_alloc_pd(verbs, d->ctx, &d->pd);
@@ -145,14 +167,29 @@ int rdma_device_open(struct rdma_device *d, struct verbs *verbs,
     return err;
 }
 
+int rdma_device_refresh_gid(struct rdma_device *d, const struct rdma_opts *opts)
+{
+    struct ibv_gid_entry e;
+    char why[200];
+
+    /* The one we have, if it is still there. */
+    if (verbs_query_gid(d->verbs, d->ctx, d->port_num, d->gid.gid_index, &e) == 0 &&
+        memcmp(&e.gid, &d->gid.gid, sizeof(e.gid)) == 0) {
+        return 0;
+    }
+    return choose_gid(d, opts, why, sizeof(why));
+}
+
 void rdma_device_fini(struct rdma_device *d)
 {
     if (d->pd != NULL) {
-        CHECK(verbs_dealloc_pd(d->verbs, d->pd) == 0);
+        verbs_dealloc_pd(d->verbs, d->pd);
     }
     if (d->ctx != NULL) {
         verbs_close_device(d->verbs, d->ctx);
     }
-    d->pd = NULL;
-    d->ctx = NULL;
+    if (d->gid_lock != NULL) {
+        os_mutex_free(d->verbs->os, d->gid_lock);
+    }
+    *d = (struct rdma_device){0};
 }

@@ -16,6 +16,7 @@ struct rdma_device {
     struct ibv_device_attr attr;
     struct ibv_port_attr port;
     uint8_t port_num;
+    struct os_mutex *gid_lock; /* owned; guards gid, which an event may change */
     struct ibv_gid_entry gid;
 };
 
@@ -23,6 +24,10 @@ struct rdma_device {
  * fini it also on failure. */
 int rdma_device_open(struct rdma_device *d, struct verbs *verbs,
                      const struct rdma_opts *opts, char *why, size_t why_size);
+/* The GID table changed. 0: there is one, maybe another; -ENODATA. Dispatcher's thread. */
+int rdma_device_refresh_gid(struct rdma_device *d, const struct rdma_opts *opts);
+/* Ours. Any thread. */
+struct ibv_gid_entry rdma_device_gid(struct rdma_device *d);
 /* Everything made of it is destroyed. A zeroed one is fine. */
 void rdma_device_fini(struct rdma_device *d);
 

@@ -107,7 +107,7 @@ static int grow(struct chunk_pool *p, uint32_t n)
     }
     os_lock(p->os, p->lock);
     p->regions[index] = region;
-    p->n_regions++;
+    atomic_store_explicit(&p->n_regions, index + 1, memory_order_release);
     for (uint32_t i = 0; i < n; i++) {
         list_push_back(&p->free, &p->regions[index].chunks[i].node);
     }
@@ -213,11 +213,11 @@ struct chunk *chunk_pool_find(struct chunk_pool *p, uint32_t id)
     uint32_t region = id >> REGION_SHIFT, index = id & ((1u << REGION_SHIFT) - 1);
     struct chunk *chunk = NULL;
 
-    os_lock(p->os, p->lock);
-    if (region < p->n_regions && index < p->regions[region].n) {
+    /* No lock: a region never changes once it is counted. */
+    if (region < atomic_load_explicit(&p->n_regions, memory_order_acquire) &&
+        index < p->regions[region].n) {
         chunk = &p->regions[region].chunks[index];
     }
-    os_unlock(p->os, p->lock);
     return chunk;
 }
 

@@ -14,6 +14,7 @@
 #ifndef MSGRLAB_STACKS_RDMA_MEMORY_H
 #define MSGRLAB_STACKS_RDMA_MEMORY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct chunk {
     uint32_t len;    /* bytes in it */
     uint32_t offset; /* of them read so far */
     uint64_t at;     /* receive: place of its first byte in the stream */
+    void *owner;     /* posted: the socket or receive queue that did; under its lock */
     uint64_t cause;  /* trace id of what brought it here */
 };
 
@@ -64,7 +66,7 @@ struct chunk_pool {
     struct list free;           /* the last one put is the first one taken: it is warm */
     uint32_t n_free, n_total;
     struct chunk_region regions[CHUNK_REGIONS_MAX];
-    uint32_t n_regions;
+    _Atomic uint32_t n_regions;
     struct list waiters;
 };
 

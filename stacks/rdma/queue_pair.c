@@ -87,7 +87,8 @@ static enum ibv_mtu path_mtu(const struct queue_pair *q)
 static int to_rtr(struct queue_pair *q, const struct handshake_record *peer)
 {
     const struct rdma_opts *o = q->shared->opts;
-    const struct rdma_device *d = q->shared->device;
+    struct rdma_device *d = q->shared->device;
+    struct ibv_gid_entry gid = rdma_device_gid(d);
     struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RTR,
                                .path_mtu = path_mtu(q),
                                .dest_qp_num = peer->qpn,
@@ -98,7 +99,7 @@ static int to_rtr(struct queue_pair *q, const struct handshake_record *peer)
                                            .dlid = peer->lid,
                                            .sl = (uint8_t)o->sl,
                                            .port_num = d->port_num,
-                                           .grh = {.sgid_index = (uint8_t)d->gid.gid_index,
+                                           .grh = {.sgid_index = (uint8_t)gid.gid_index,
                                                    .hop_limit = HOP_LIMIT,
                                                    .traffic_class = (uint8_t)o->dscp}}};
 
@@ -163,8 +164,8 @@ int queue_pair_post_empty(struct queue_pair *q, uint64_t wr_id)
 void queue_pair_destroy(struct queue_pair *q)
 {
     if (q->qp != NULL) {
-        CHECK(verbs_destroy_qp(q->shared->device->verbs, q->qp) == 0);
-        set_state(q, QUEUE_PAIR_NONE, 0);
+        /* Nothing refers to it, so only a device that is gone refuses. */
+        set_state(q, QUEUE_PAIR_NONE, verbs_destroy_qp(q->shared->device->verbs, q->qp));
     }
     q->qp = NULL;
 }
@@ -172,9 +173,11 @@ void queue_pair_destroy(struct queue_pair *q)
 void queue_pair_record(const struct queue_pair *q, uint32_t peer_qpn,
                        struct handshake_record *ret)
 {
+    struct ibv_gid_entry gid = rdma_device_gid(q->shared->device);
+
     *ret = (struct handshake_record){.lid = q->shared->device->port.lid,
                                      .qpn = q->qpn,
                                      .psn = q->psn,
                                      .peer_qpn = peer_qpn};
-    memcpy(ret->gid, q->shared->device->gid.gid.raw, sizeof(ret->gid));
+    memcpy(ret->gid, gid.gid.raw, sizeof(ret->gid));
 }

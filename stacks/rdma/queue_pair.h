@@ -32,7 +32,7 @@ struct queue_pair {
     struct ibv_qp *qp;                      /* owned */
     enum queue_pair_state state;
     uint32_t qpn, psn;
-    uint32_t trace_obj;
+    _Atomic uint32_t trace_obj;
 };
 
 /* In state INIT. 0 or -errno; nothing is left behind. */

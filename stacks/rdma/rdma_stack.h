@@ -65,7 +65,7 @@ int rdma_opts_parse(struct rdma_opts *opts, const char *text, const char **ret_w
     X(tx_no_mem) X(tx_partial_mem) X(tx_failed_post) X(tx_chunks) X(tx_bytes)              \
     X(rx_chunks) X(rx_bytes) X(pending_sent_conns)                                         \
     X(rx_failed_post) X(rx_no_mem) X(rx_dead_wc) X(rx_too_long) X(cq_events) X(cq_arms)    \
-    X(beacons) X(beacons_lost) X(lingers_cut) X(rx_repost_fails_now)
+    X(beacons) X(beacons_lost) X(lingers_cut)
 // clang-format on
 
 struct rdma_counters {

@@ -71,6 +71,7 @@ static uint32_t post_chain(struct recv_queue *rq, struct list *chunks)
             wrs[n - 1].next = &wrs[n];
         }
         chunk_set_state(chunk, CHUNK_HELD, CHUNK_POSTED);
+        chunk->owner = rq;
         n++;
     }
     err = rq->srq != NULL ? ibv_post_srq_recv(rq->srq, wrs, &bad)
@@ -117,14 +118,21 @@ uint32_t recv_queue_refill(struct recv_queue *rq)
     return atomic_load(&rq->posted);
 }
 
-void recv_queue_completed(struct recv_queue *rq, struct chunk *chunk)
+bool recv_queue_completed(struct recv_queue *rq, struct chunk *chunk)
 {
+    bool posted;
+
     os_lock(rq->os, rq->lock);
-    chunk_set_state(chunk, CHUNK_POSTED, CHUNK_HELD);
-    list_unlink(&chunk->node);
-    CHECK(atomic_load(&rq->posted) > 0);
-    atomic_fetch_sub(&rq->posted, 1);
+    posted = chunk->state == CHUNK_POSTED && chunk->owner == rq;
+    if (posted) {
+        chunk_set_state(chunk, CHUNK_POSTED, CHUNK_HELD);
+        chunk->owner = NULL;
+        list_unlink(&chunk->node);
+        CHECK(atomic_load(&rq->posted) > 0);
+        atomic_fetch_sub(&rq->posted, 1);
+    }
     os_unlock(rq->os, rq->lock);
+    return posted;
 }
 
 void recv_queue_close(struct recv_queue *rq)

@@ -42,8 +42,9 @@ static inline void recv_queue_refill_if_short(struct recv_queue *rq)
         recv_queue_refill(rq);
     }
 }
-/* The chunk's completion was polled: it is held now, by the caller. */
-void recv_queue_completed(struct recv_queue *rq, struct chunk *chunk);
+/* The chunk's completion was polled: true, and it is held now, by the caller. False: it was
+ * not posted, so the completion is a ghost. */
+bool recv_queue_completed(struct recv_queue *rq, struct chunk *chunk);
 /* The queue is going to be destroyed. */
 void recv_queue_close(struct recv_queue *rq);
 

@@ -136,6 +136,8 @@ static void make_stream(struct connected_socket **ret_client,
     *ret_client = dial(&at);
     *ret_server = accept_one(server, &peer);
     ck_assert_int_eq(finish_connect(*ret_client), 1);
+    wait_fd(connected_socket_fd(*ret_client), OS_WRITABLE);
+    wait_fd(connected_socket_fd(*ret_server), OS_WRITABLE);
     server_socket_close(server);
 }
 
@@ -297,7 +299,7 @@ START_TEST(listen_again)
     server = listen_at(&at, &ret);
     ck_assert_int_eq(network_stack_listen(stack, &worker, &at, &options, &second, &ret),
                      -EADDRINUSE);
-    far.in.sin_addr.s_addr = htonl(0xc0000201);
+    far.in.sin_addr.s_addr = htonl(0xc6336401) /* 198.51.100.1, for documents */;
     ck_assert_int_eq(network_stack_listen(stack, &worker, &far, &options, &second, &ret),
                      -EADDRNOTAVAIL);
     ck_assert_int_lt(network_stack_listen(stack, &worker, &blank, &options, &second, &ret),
@@ -443,6 +445,7 @@ START_TEST(writable_comes_after_back_pressure)
     ck_assert_int_eq(network_stack_connect(stack, &worker, &at, &small, &client), 0);
     accepted = accept_one(server, &peer);
     ck_assert_int_eq(finish_connect(client), 1);
+    wait_fd(connected_socket_fd(client), OS_WRITABLE);
     sent = send_until_stopped(client, bytes, HALF);
     if (row->back_pressure) {
         ck_assert_uint_lt(sent, HALF);

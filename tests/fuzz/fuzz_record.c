@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define INPUT_MAX 65536
 
-/* Comments and blank lines are not written again, so the first writing is compared with the
- * second. */
+/* Numbers and times may be written in another way than they were read, so the first writing
+ * is compared with the second. */
 static void write_and_read(const struct record *record)
 {
     struct run_opts opts = {0};

@@ -55,6 +55,19 @@ for scenario in priorities many_connections partition; do
 done
 echo "ok   a run is the same whether it is recorded or not"
 
+for how in crash power_loss; do
+    for nonce in same new; do
+        for after in 20us 300us 1ms; do
+            for seed in 1 2 3 4; do
+                hash_of tests/interop/sim/node_death.lua --seed "$seed" --set how=$how \
+                    --set nonce=$nonce --set after=$after > /dev/null
+                runs=$((runs + 1))
+            done
+        done
+    done
+done
+echo "ok   nodes die and live again"
+
 for schedule in random pct; do
     for policy in stateless_server stateless_registered_server; do
         for seed in $(seq 1 25); do

@@ -85,6 +85,16 @@ softroce_down() {
     echo "${softroce_rp_filter:-0}" >/proc/sys/net/ipv4/conf/all/rp_filter
 }
 
+# softroce_leftover: the verbs objects of programs, a line each. What the kernel made for itself
+# has its name in brackets.
+softroce_leftover() {
+    local kind
+    for kind in qp cq pd mr srq ctx; do
+        rdma resource show $kind 2>/dev/null | grep -v ' comm \[' | sed "s/^/$kind: /"
+    done
+}
+softroce_is_clean() { [ -z "$(softroce_leftover)" ]; }
+
 # ---- trouble on the wire ---------------------------------------------------------------
 
 # netem N WHAT...: from now on this happens to what rxeN sends: loss 5%, delay 20ms 5ms,
@@ -106,10 +116,11 @@ netem() {
 netem_both() { netem 0 "$@" && netem 1 "$@"; }
 
 netem_clear() {
-    local i
-    for i in 0 1; do
-        [ -e "/sys/class/net/sr$i" ] && tc qdisc del dev "sr$i" root 2>/dev/null
-    done
+    netem_clear_one 0
+    netem_clear_one 1
+}
+netem_clear_one() {
+    [ -e "/sys/class/net/sr$1" ] && tc qdisc del dev "sr$1" root 2>/dev/null
     return 0
 }
 

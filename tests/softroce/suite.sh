@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# suite.sh [TEST...]: "make check-softroce": every tests/softroce/t_*.sh, or those named, where
-# there is soft-RoCE. One machine serves them all (vm.sh), one after the other, each with
-# tests/run.sh's limits, and the lines are those of tests/run.sh, the last one
+# suite.sh [TEST...]: "make check-softroce": every tests/softroce/t_*.sh and the program of every
+# tests/softroce/test_*.c, or those named, where there is soft-RoCE. One machine serves them
+# all (vm.sh), one after the other, each with a time limit of its own, and the lines are those
+# of tests/run.sh, the last one
 #   N passed, N failed, N skipped
 # Logs and what the tests leave come back in build/softroce.
 #
@@ -11,8 +12,14 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
+export B=${B:-build/plain}
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/softroce/t_*.sh)
+if [ $# -eq 0 ]; then
+    tests=(tests/softroce/t_*.sh)
+    for source in tests/softroce/test_*.c; do
+        [ -e "$source" ] && tests+=("$B/${source%.c}")
+    done
+fi
 out=$PWD/build/softroce
 results=$out/results
 
@@ -32,14 +39,27 @@ echo "check-softroce runs $way"
 
 rm -rf "$out/logs" "$results"
 mkdir -p "$out"
-export B=${B:-build/plain}
+passed=0 failed=0 skipped=0
+# add: the counts that a run of tests/run.sh has left.
+add() {
+    local p=0 f=0 s=0
+    [ -s "$results" ] && read -r p f s <"$results"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+    rm -f "$results"
+}
+
+# The machine itself first: without it nothing else says anything.
+if [ $# -eq 0 ]; then
+    FLAVOUR=softroce RESULTS=$results tests/run.sh tests/softroce/vm_test.sh |
+        grep -v '^[0-9]* passed, '
+    add
+fi
 export MSGRLAB=${MSGRLAB:-$PWD/$B/msgrlab}
 tests/softroce/vm.sh -m 1536 -t "${SUITE_SECONDS:-600}" -o "$out" -- \
     tests/softroce/suite_inside.sh "${tests[@]}" | grep -v '^[0-9]* passed, '
 status=${PIPESTATUS[0]}
 
-passed=0 failed=0 skipped=0
-[ -s "$results" ] && read -r passed failed skipped <"$results"
+add
 # The machine died or ran out of time before anything was counted.
 if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
     echo "FAIL  check-softroce: ended with exit code $status"

@@ -2,17 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # suite_inside.sh TEST...: what suite.sh runs on the machine that has soft-RoCE. Counts go to
-# $SOFTROCE_OUT/results, logs to $SOFTROCE_OUT/logs.
+# $SOFTROCE_OUT/results; the logs of tests/run.sh, of the flavour "softroce", to its logs/.
 set -u
 
 # The interpreter decides, not the host's load: an emulated processor is slow.
 export TEST_SECONDS=${TEST_SECONDS:-240} CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-120}
 export FLAVOUR=softroce TEST_JOBS=1 RESULTS=$SOFTROCE_OUT/results
 
-mkdir -p build
-ln -sfn "$SOFTROCE_OUT" build/softroce 2>/dev/null
 tests/run.sh "$@"
 status=$?
+
+. tests/softroce/lib.bash
+if ! softroce_wait 5 softroce_is_clean; then
+    echo "FAIL  verbs objects are left over:"
+    softroce_leftover | sed 's/^/    | /'
+    status=1
+fi
 
 # A kernel that complained is a finding, even where every test is content.
 if dmesg | grep -E 'WARNING:|BUG:|Oops|refcount_t|general protection' >"$SOFTROCE_OUT/complaints"; then

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# t_verbs.sh: the verbs conformance suite: soft-RoCE still answers as rows.h says, from one
-# device to the other, and from a device to itself.
+# t_verbs.sh: the verbs conformance suite: soft-RoCE still answers as rows.h and the page of
+# the documentation say.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/softroce/test.bash || exit 1
 

@@ -88,15 +88,6 @@ stop() {
 
 listens() { ss -Htln "sport = :$1" | grep -q .; }
 
-# leftover: what there is beside what the kernel holds itself, a line each.
-leftover() {
-    local kind
-    for kind in qp cq pd mr srq ctx; do
-        rdma resource show $kind 2>/dev/null | grep -v ' comm \[' | sed "s/^/$kind: /"
-    done
-}
-nothing_left() { [ -z "$(leftover)" ]; }
-
 at_end() {
     local code=$? pid
     [ "$BASHPID" = $$ ] || return
@@ -105,9 +96,9 @@ at_end() {
         stop "$pid" KILL
     done
     # The kernel frees some of it a moment after the last close.
-    if ! softroce_wait 5 nothing_left; then
+    if ! softroce_wait 5 softroce_is_clean; then
         echo "FAIL verbs objects are left over (rdma resource show):"
-        leftover
+        softroce_leftover
         [ $code -eq 0 ] && code=1
     fi
     softroce_mend

@@ -196,9 +196,23 @@ if [ -s "$run/share/status" ]; then
     exit "$(cat "$run/share/status")"
 fi
 
+# last_words: what the kernel said from its first complaint on, else its last lines.
+last_words() {
+    local from
+    [ -s "$run/console" ] || return
+    from=$(grep -nE -m 1 'BUG:|Oops|Kernel panic|general protection|softroce:' "$run/console" |
+        cut -d: -f1)
+    tail -n "+${from:-1}" "$run/console" >"$run/words"
+    if [ -n "$from" ]; then
+        head -n 40 "$run/words"
+    else
+        tail -n 30 "$run/words"
+    fi | sed 's/^/console: /'
+}
+
 # It ended without a word: say what can be known.
 cat "$run/qemu" >&2
-[ -s "$run/console" ] && tail -n 30 "$run/console" | sed 's/^/console: /' >&2
+last_words >&2
 case $qemu_status in
 124 | 137)
     say "the machine gave no sign within $((limit + boot_seconds + 30)) s"

@@ -308,7 +308,8 @@ static void order_story(void *arg)
     run_threads(arg, write_a, write_b);
 }
 
-/* Who unlocks and locks again usually gets the mutex again; handed over, they take turns. */
+/* Who unlocks and locks again usually gets the mutex again; if handed over, they take
+ * turns. */
 START_TEST(mutexes_are_handed_over)
 {
     const struct sim_world_opts barge = {.seed = 9};

@@ -1,5 +1,4 @@
--- only: linux
 -- exit: 3
--- says: fault_here.lua:5: fault.drop needs the simulated world (--on sim); this run is --on linux
+-- says: fault_here.lua:4: fault.inject: l06_cut is done to links and nodes (world.link), not to calls
 local a, b = node "a", node "b"
-fault.drop { from = "a", to = "b", frame = "MESSAGE", nth = 3 }
+fault.inject { id = "l06_cut", node = a, peer = b }

@@ -1,0 +1,66 @@
+-- lite.lua: the workload of every campaign: two nodes, four sessions, 200 messages, while
+-- transports break, dials fail, links and readiness are slow. What is asked of it:
+--
+--   - each session delivers in order and exactly once, up to its reset if it has one;
+--   - once the faults are over, new sessions deliver everything, soon;
+--   - nothing is left behind.
+--
+--     msgrlab campaign scenarios/campaigns/lite.lua --seeds 1..10000 --profile lite
+
+if world.name ~= "sim" then skip("a campaign needs the simulated world") end
+fault.accept { "conn_loss", "refused" }
+
+local pick = swarm.pick
+local policy = pick("policy", { "lossy_client", "lossless_client", "lossless_peer" })
+
+local function member(name)
+    return node {
+        name,
+        workers = pick(name .. "_workers", { 2, 1, 3 }),
+        driver = pick(name .. "_driver", { "epoll", "poll", "select" }),
+        fast_dispatch = pick(name .. "_fast_dispatch", { false, true }),
+        backoff = { initial = "1ms", max = "50ms" },
+        ready_timeout = "2s",
+    }
+end
+
+local a, b = member "a", member "b"
+local spec = {
+    type = "ping",
+    front = pick("front", { 64, 0, 1, 4096, 20000 }),
+    data = pick("data", { 0, 100, 9000 }),
+}
+
+local function dial(from, to, opts) return { from = from, conn = from:connect(to, opts) } end
+
+-- A stateful server keeps one session for each peer, so there the four are between three
+-- nodes; and only peers dial each other.
+local sessions
+if policy == "lossy_client" then
+    local opts = { policy = policy, anon = true }
+    sessions = { dial(a, b, opts), dial(a, b, opts), dial(a, b, opts), dial(a, b, opts) }
+else
+    local opts = { policy = policy }
+    local c = member "c"
+    sessions = { dial(a, b, opts), dial(c, a, opts), dial(c, b, opts) }
+    if policy == "lossless_peer" then sessions[4] = dial(b, c, opts) end
+end
+for i, session in ipairs(sessions) do
+    local threads = pick("threads_" .. i, { 0, 1, 2 })
+    if threads > 0 then
+        session.from:sender_threads(session.conn, threads, 50 // threads, spec)
+    else
+        pcall(session.conn.send_many, session.conn, 50, spec) -- it may be over already
+    end
+end
+sleep(pick("chaos", { "2ms", "200us", "20ms", "300ms" }))
+
+heal()
+for _, session in ipairs(sessions) do
+    expect.session(session.conn):prefix_then_reset()
+end
+local late = member "late"
+for _, session in ipairs { dial(late, a, { policy = policy }), dial(late, b, { policy = policy }) } do
+    session.conn:send_many(10, spec)
+    expect.session(session.conn):within("20s")
+end

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dispatcher.c: the thread "rdma-polling" and the table of sockets (Ceph: RDMADispatcher).
+ *
+ *   loop: poll both completion queues, up to 32 completions each
+ *         something came       -> handle it, loop
+ *         nothing, for less than polling_us    -> loop (spinning)
+ *         nothing for so long  -> async events; arm both; poll once more: what came between
+ *                                 the last poll and the arming makes no event; then sleep on
+ *                                 both channels, the async events and the wake-up pipe
+ *
+ * polling_us 0 sleeps at once, RDMA_POLLING_FOR_EVER never.
+ */
+#include <errno.h>
+
+#include "engine/trace.h"
+#include "engine/util.h"
+#include "stacks/rdma/rdma_impl.h"
+
+/* ---- the table ---- */
+
+static struct list *bucket_of(struct rdma_dispatcher *d, uint32_t qpn)
+{
+    return &d->buckets[qpn % RDMA_BUCKETS];
+}
+
+int rdma_dispatcher_add(struct rdma_stack *stack, struct rdma_socket *s)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    int err = 0;
+
+    os_lock(stack->os, d->lock);
+    if (d->n_sockets == d->sockets_max) {
+        err = -ENOBUFS;
+    } else {
+        list_push_back(bucket_of(d, s->qp.qpn), &s->of_bucket);
+        d->n_sockets++;
+    }
+    os_unlock(stack->os, d->lock);
+    if (err == 0) {
+        RDMA_COUNT(stack, created_queue_pair, 1);
+        RDMA_COUNT(stack, active_queue_pair, 1);
+    }
+    return err;
+}
+
+struct rdma_socket *rdma_dispatcher_find(struct rdma_stack *stack, uint32_t qpn)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    struct rdma_socket *found = NULL;
+
+    os_lock(stack->os, d->lock);
+    list_for_each(bucket_of(d, qpn), it)
+    {
+        struct rdma_socket *s = container_of(it, struct rdma_socket, of_bucket);
+
+        if (s->qp.qpn == qpn) {
+            found = s;
+            break;
+        }
+    }
+    os_unlock(stack->os, d->lock);
+    return found;
+}
+
+void rdma_dispatcher_remove(struct rdma_stack *stack, struct rdma_socket *s)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    os_lock(stack->os, d->lock);
+    list_unlink(&s->of_bucket);
+    list_unlink(&s->of_flushing);
+    d->n_sockets--;
+    os_unlock(stack->os, d->lock);
+    RDMA_COUNT(stack, active_queue_pair, -1);
+}
+
+void rdma_for_each_socket(struct rdma_stack *stack,
+                          void (*fn)(struct rdma_socket *s, void *arg), void *arg)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    os_lock(stack->os, d->lock);
+    for (int i = 0; i < RDMA_BUCKETS; i++) {
+        list_for_each(&d->buckets[i], it)
+        {
+            fn(container_of(it, struct rdma_socket, of_bucket), arg);
+        }
+    }
+    os_unlock(stack->os, d->lock);
+}
+
+/* ---- what other threads want ---- */
+
+/* With the lock held: the thread looks at its lists before it sleeps, so one byte is needed
+ * only when it does. */
+static void wake(struct rdma_dispatcher *d, struct os *os)
+{
+    if (d->sleeping) {
+        d->sleeping = false;
+        os_write(os, d->wake_fds[1], "w", 1);
+    }
+}
+
+void rdma_dispatcher_close_socket(struct rdma_stack *stack, struct rdma_socket *s)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    os_lock(stack->os, d->lock);
+    list_unlink(&s->of_flushing);
+    list_push_back(&d->closing_arrivals, &s->of_closing);
+    wake(d, stack->os);
+    os_unlock(stack->os, d->lock);
+}
+
+void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *s)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    os_lock(stack->os, d->lock);
+    list_push_back(&d->flush_arrivals, &s->of_flushing);
+    wake(d, stack->os);
+    os_unlock(stack->os, d->lock);
+}
+
+/* ---- polling ---- */
+
+/* How many completions came. */
+static int poll_queues(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    struct ibv_wc wcs[RDMA_POLL_BATCH];
+    int n_tx, n_rx;
+
+    n_tx = ibv_poll_cq(d->tx_cq, RDMA_POLL_BATCH, wcs);
+    if (n_tx > 0) {
+        rdma_handle_tx(stack, wcs, n_tx);
+    }
+    n_rx = ibv_poll_cq(d->rx_cq, RDMA_POLL_BATCH, wcs);
+    if (n_rx > 0) {
+        rdma_handle_rx(stack, wcs, n_rx);
+    }
+    d->n_polls++;
+    RDMA_COUNT(stack, polling, 1);
+    return MAX(n_tx, 0) + MAX(n_rx, 0);
+}
+
+/* The side channels that had ended before both queues were seen empty: whatever those peers
+ * sent is here, so one without a FIN is a reset. */
+static void end_flushing(struct rdma_stack *stack, struct list *flushing)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    os_lock(stack->os, d->lock);
+    while (!list_is_empty(flushing)) {
+        struct rdma_socket *s =
+            container_of(list_pop_front(flushing), struct rdma_socket, of_flushing);
+        bool ended;
+
+        os_lock(stack->os, s->lock);
+        ended = s->peer_fin;
+        os_unlock(stack->os, s->lock);
+        if (!ended) {
+            /* A stream that had not begun is only over. */
+            rdma_socket_fault(s, s->rx_at == 0 ? -EPIPE : -ECONNRESET,
+                              "the side channel ended without a FIN");
+        }
+    }
+    os_unlock(stack->os, d->lock);
+}
+
+static void take_arrivals(struct rdma_stack *stack, struct list *flushing)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    os_lock(stack->os, d->lock);
+    list_splice_back(&d->closing, &d->closing_arrivals);
+    list_splice_back(flushing, &d->flush_arrivals);
+    os_unlock(stack->os, d->lock);
+}
+
+/* One round. True if completions came. */
+static bool work(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    struct list flushing;
+    bool idle;
+
+    list_init(&flushing);
+    take_arrivals(stack, &flushing); /* before the poll that must be empty */
+    idle = poll_queues(stack) == 0;
+    if (!list_is_empty(&flushing)) {
+        while (!idle) {
+            idle = poll_queues(stack) == 0;
+        }
+        end_flushing(stack, &flushing);
+    }
+    if (!list_is_empty(&d->closing)) {
+        rdma_closing_advance(stack, idle);
+    }
+    return !idle;
+}
+
+/* ---- sleeping ---- */
+
+static void take_events(struct rdma_stack *stack, struct ibv_comp_channel *channel,
+                        unsigned int *unacked, uint64_t *ret_n)
+{
+    struct ibv_cq *cq;
+
+    while (verbs_get_cq_event(stack->verbs, channel, &cq) == 0) {
+        ++*ret_n;
+        if (++*unacked == RDMA_ACK_BATCH) {
+            verbs_ack_cq_events(stack->verbs, cq, *unacked);
+            *unacked = 0;
+        }
+    }
+}
+
+/* False: there is something to do, or nobody to wake us would know that we sleep. */
+static bool may_sleep(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    os_lock(stack->os, d->lock);
+    d->sleeping = list_is_empty(&d->closing_arrivals) &&
+                  list_is_empty(&d->flush_arrivals) && !(d->stopping && d->n_sockets == 0);
+    os_unlock(stack->os, d->lock);
+    return d->sleeping;
+}
+
+static void drain_wake_pipe(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    char bytes[64];
+
+    os_lock(stack->os, d->lock);
+    d->sleeping = false;
+    os_unlock(stack->os, d->lock);
+    while (os_read(stack->os, d->wake_fds[0], bytes, sizeof(bytes)) > 0) {
+    }
+}
+
+static int64_t sleep_time(struct rdma_stack *stack, uint64_t now)
+{
+    uint64_t deadline = rdma_closing_deadline(stack);
+
+    if (deadline == UINT64_MAX) {
+        return -1;
+    }
+    return deadline <= now ? 0 : (int64_t)(deadline - now);
+}
+
+/* Until something may have happened. */
+static void sleep_on_events(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    struct pollfd fds[] = {
+        {.fd = verbs_channel_fd(stack->verbs, d->tx_channel), .events = POLLIN},
+        {.fd = verbs_channel_fd(stack->verbs, d->rx_channel), .events = POLLIN},
+        {.fd = verbs_async_fd(stack->verbs, stack->device.ctx), .events = POLLIN},
+        {.fd = d->wake_fds[0], .events = POLLIN}};
+    uint64_t n_tx = 0, n_rx = 0, before = os_monotonic_ns(stack->os);
+
+    TRACE(stack->os, POLL_SLEEP, .a0 = d->n_polls, .a1 = before - d->last_active_ns);
+    os_poll(stack->os, fds, (int)ARRAY_SIZE(fds), sleep_time(stack, before));
+    drain_wake_pipe(stack);
+    take_events(stack, d->tx_channel, &d->unacked_tx, &n_tx);
+    take_events(stack, d->rx_channel, &d->unacked_rx, &n_rx);
+    RDMA_COUNT(stack, cq_events, n_tx + n_rx);
+    TRACE(stack->os, POLL_WOKE, .a1 = os_monotonic_ns(stack->os) - before);
+    if (n_tx + n_rx > 0) {
+        TRACE(stack->os, CQ_EVENT, .a0 = n_tx, .a1 = n_rx);
+    }
+    if (fds[2].revents != 0) {
+        rdma_handle_async_events(stack);
+    }
+    d->n_polls = 0;
+}
+
+/* Both queues were empty for long enough. */
+static void arm_and_sleep(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    rdma_handle_async_events(stack);
+    ibv_req_notify_cq(d->tx_cq, 0);
+    ibv_req_notify_cq(d->rx_cq, 0);
+    RDMA_COUNT(stack, cq_arms, 2);
+    TRACE(stack->os, CQ_ARM, .a0 = 1, .a1 = 1);
+    if (!work(stack) && may_sleep(stack)) {
+        sleep_on_events(stack);
+    }
+    d->last_active_ns = os_monotonic_ns(stack->os);
+}
+
+static void spin_or_sleep(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    uint64_t now = os_monotonic_ns(stack->os), limit = stack->opts.polling_us;
+
+    if (limit != RDMA_POLLING_FOR_EVER &&
+        now - d->last_active_ns >= limit * NSEC_PER_USEC) {
+        arm_and_sleep(stack);
+    } else if (now - d->last_async_ns >= RDMA_ASYNC_EVERY_NS) {
+        d->last_async_ns = now;
+        rdma_handle_async_events(stack);
+    }
+}
+
+static bool is_done(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    bool done;
+
+    os_lock(stack->os, d->lock);
+    done = d->stopping && d->n_sockets == 0;
+    os_unlock(stack->os, d->lock);
+    return done;
+}
+
+static void run(void *arg)
+{
+    struct rdma_stack *stack = arg;
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    d->last_active_ns = os_monotonic_ns(stack->os);
+    while (!is_done(stack)) {
+        if (work(stack)) {
+            d->last_active_ns = os_monotonic_ns(stack->os);
+        } else {
+            spin_or_sleep(stack);
+        }
+    }
+    verbs_ack_cq_events(stack->verbs, d->tx_cq, d->unacked_tx);
+    verbs_ack_cq_events(stack->verbs, d->rx_cq, d->unacked_rx);
+}
+
+/* ---- life ---- */
+
+static int make_queue(struct rdma_stack *stack, struct ibv_comp_channel **ret_channel,
+                      struct ibv_cq **ret_cq)
+{
+    int depth = MIN((int)stack->opts.cq_depth, stack->device.attr.max_cqe);
+    int err = verbs_create_channel(stack->verbs, stack->device.ctx, ret_channel);
+
+    if (err == 0) {
+        err = verbs_create_cq(stack->verbs, stack->device.ctx, depth, NULL, *ret_channel,
+                              ret_cq);
+    }
+    return err;
+}
+
+/* So many that neither queue can ever overrun: on the sending side the chunks of the pool,
+ * FIN and beacon of each; on the receiving side what is posted. */
+static uint32_t most_sockets(const struct rdma_stack *stack)
+{
+    const struct rdma_dispatcher *d = &stack->dispatcher;
+    uint32_t tx = (uint32_t)d->tx_cq->cqe, rx = (uint32_t)d->rx_cq->cqe, most;
+
+    if (tx <= stack->opts.send_buffers) {
+        return 0;
+    }
+    most = (tx - stack->opts.send_buffers) / 2;
+    if (!stack->opts.support_srq) {
+        most = MIN(most, rx / MAX(stack->opts.receive_queue_len, 1u));
+    } else if (rx < stack->opts.receive_queue_len) {
+        return 0;
+    }
+    return MIN(most, (uint32_t)stack->device.attr.max_qp);
+}
+
+int rdma_dispatcher_init(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    int err;
+
+    d->wake_fds[0] = d->wake_fds[1] = -1;
+    for (int i = 0; i < RDMA_BUCKETS; i++) {
+        list_init(&d->buckets[i]);
+    }
+    list_init(&d->closing_arrivals);
+    list_init(&d->flush_arrivals);
+    list_init(&d->closing);
+    d->lock = os_mutex_new(stack->os, "rdma dispatcher");
+    if (d->lock == NULL) {
+        return -ENOMEM;
+    }
+    err = os_pipe(stack->os, d->wake_fds);
+    if (err == 0) {
+        err = make_queue(stack, &d->tx_channel, &d->tx_cq);
+    }
+    if (err == 0) {
+        err = make_queue(stack, &d->rx_channel, &d->rx_cq);
+    }
+    if (err == 0) {
+        d->sockets_max = most_sockets(stack);
+    }
+    return err;
+}
+
+int rdma_dispatcher_start(struct rdma_stack *stack)
+{
+    return os_thread_start(stack->os, "rdma-polling", run, stack,
+                           &stack->dispatcher.thread);
+}
+
+void rdma_dispatcher_stop(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    if (d->thread == NULL) {
+        return;
+    }
+    os_lock(stack->os, d->lock);
+    d->stopping = true;
+    wake(d, stack->os);
+    os_unlock(stack->os, d->lock);
+    os_thread_join(d->thread);
+    d->thread = NULL;
+}
+
+void rdma_dispatcher_fini(struct rdma_stack *stack)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+    struct ibv_cq *cqs[] = {d->tx_cq, d->rx_cq};
+    struct ibv_comp_channel *channels[] = {d->tx_channel, d->rx_channel};
+
+    for (int i = 0; i < 2; i++) {
+        if (cqs[i] != NULL) {
+            verbs_destroy_cq(stack->verbs, cqs[i]);
+        }
+        if (channels[i] != NULL) {
+            verbs_destroy_channel(stack->verbs, channels[i]);
+        }
+        if (d->lock != NULL && d->wake_fds[i] >= 0) {
+            os_close(stack->os, d->wake_fds[i]);
+        }
+    }
+    os_mutex_free(stack->os, d->lock);
+    *d = (struct rdma_dispatcher){.wake_fds = {-1, -1}};
+}

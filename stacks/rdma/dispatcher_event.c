@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dispatcher_event.c: async events, each with an outcome.
+ *
+ *   QP_FATAL, QP_REQ_ERR, QP_ACCESS_ERR   that connection ends
+ *   QP_LAST_WQE_REACHED                   one being closed is drained; else it ends
+ *   CQ_ERR, SRQ_ERR, DEVICE_FATAL         every connection ends, and none is made any more
+ *   SRQ_LIMIT_REACHED                     the SRQ is filled up
+ *   PORT_ERR                              none is made until PORT_ACTIVE; those there are
+ *                                         stay: the device retries for them
+ *   GID_CHANGE                            if ours is another or gone, every connection ends;
+ *                                         new ones use the new one
+ *   all others                            recorded
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/trace.h"
+#include "engine/util.h"
+#include "stacks/rdma/rdma_impl.h"
+
+struct fault {
+    int err;
+    const char *why;
+};
+
+/* With the dispatcher's lock held. */
+static void fault_one(struct rdma_socket *s, void *arg)
+{
+    const struct fault *f = arg;
+
+    rdma_socket_fault(s, f->err, f->why);
+}
+
+static void fault_all(struct rdma_stack *stack, int err, const char *why)
+{
+    struct fault f = {err, why};
+
+    rdma_for_each_socket(stack, fault_one, &f);
+}
+
+static void break_stack(struct rdma_stack *stack, int err, const char *why)
+{
+    stack->broken = err;
+    fault_all(stack, err, why);
+}
+
+static void port_changed(struct rdma_stack *stack, bool up)
+{
+    if (stack->broken == 0 || stack->broken == -ENETDOWN) {
+        stack->broken = up ? 0 : -ENETDOWN;
+    }
+}
+
+static void gid_changed(struct rdma_stack *stack)
+{
+    struct ibv_gid_entry before = rdma_device_gid(&stack->device), after;
+    int err;
+
+    if (stack->broken != 0 && stack->broken != -EADDRNOTAVAIL) {
+        return;
+    }
+    err = rdma_device_refresh_gid(&stack->device, &stack->opts);
+    after = rdma_device_gid(&stack->device);
+    if (err < 0 || memcmp(&before.gid, &after.gid, sizeof(after.gid)) != 0) {
+        fault_all(stack, -EADDRNOTAVAIL, "GID_CHANGE: the GID of the connection is gone");
+    }
+    stack->broken = err < 0 ? -EADDRNOTAVAIL : 0;
+}
+
+static void queue_pair_event(struct rdma_stack *stack, struct rdma_socket *s,
+                             enum ibv_event_type type)
+{
+    if (type == IBV_EVENT_QP_LAST_WQE_REACHED) {
+        RDMA_COUNT(stack, async_last_wqe_events, 1);
+        if (s != NULL) {
+            s->last_wqe_seen = true;
+        }
+    }
+    if (s != NULL && s->phase == CLOSING_NOT) {
+        rdma_socket_fault(s, -EIO, async_event_name(type));
+    }
+}
+
+static void handle(struct rdma_stack *stack, enum ibv_event_type type,
+                   struct rdma_socket *s)
+{
+    switch (type) {
+    case IBV_EVENT_QP_FATAL:
+    case IBV_EVENT_QP_REQ_ERR:
+    case IBV_EVENT_QP_ACCESS_ERR:
+    case IBV_EVENT_QP_LAST_WQE_REACHED:
+        queue_pair_event(stack, s, type);
+        break;
+    case IBV_EVENT_CQ_ERR:
+    case IBV_EVENT_SRQ_ERR:
+    case IBV_EVENT_DEVICE_FATAL:
+        break_stack(stack, -EIO, async_event_name(type));
+        break;
+    case IBV_EVENT_SRQ_LIMIT_REACHED:
+        if (stack->srq != NULL) {
+            recv_queue_refill_if_short(&stack->srq_queue);
+        }
+        break;
+    case IBV_EVENT_PORT_ERR:
+    case IBV_EVENT_PORT_ACTIVE:
+        port_changed(stack, type == IBV_EVENT_PORT_ACTIVE);
+        break;
+    case IBV_EVENT_GID_CHANGE:
+        gid_changed(stack);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool is_about_qp(enum ibv_event_type type)
+{
+    switch (type) {
+    case IBV_EVENT_QP_FATAL:
+    case IBV_EVENT_QP_REQ_ERR:
+    case IBV_EVENT_QP_ACCESS_ERR:
+    case IBV_EVENT_QP_LAST_WQE_REACHED:
+    case IBV_EVENT_COMM_EST:
+    case IBV_EVENT_SQ_DRAINED:
+    case IBV_EVENT_PATH_MIG:
+    case IBV_EVENT_PATH_MIG_ERR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void rdma_handle_async_events(struct rdma_stack *stack)
+{
+    struct ibv_async_event event;
+
+    while (verbs_get_async_event(stack->verbs, stack->device.ctx, &event) == 0) {
+        uint32_t qpn = is_about_qp(event.event_type) ? event.element.qp->qp_num : 0;
+        struct rdma_socket *s = qpn == 0 ? NULL : rdma_dispatcher_find(stack, qpn);
+
+        verbs_ack_async_event(stack->verbs, &event);
+        RDMA_COUNT(stack, total_async_events, 1);
+        TRACE(stack->os, ASYNC_EVENT, .obj = s == NULL ? 0 : (uint32_t)s->trace_obj,
+              .a0 = trace_string(stack->os, async_event_name(event.event_type)),
+              .aux = qpn);
+        handle(stack, event.event_type, s);
+    }
+}
