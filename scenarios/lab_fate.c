@@ -18,6 +18,7 @@
 #include "scenarios/lab.h"
 #include "sim/checkers.h"
 #include "sim/faults.h"
+#include "sim/net_faults.h"
 #include "sim/world.h"
 
 #define PAUSE_WAIT_NS (5 * NSEC_PER_SEC)
@@ -303,12 +304,8 @@ static void heal_world(struct lab *lab)
             continue;
         }
         sim_node_resume(from);
-        for (int k = 0; k < lab->n_nodes; k++) {
-            if (lab->nodes[k]->os != NULL && k != i) {
-                sim_world_cut(sim, from, lab->nodes[k]->os, false);
-            }
-        }
     }
+    sim_net_heal(sim);
 }
 
 void lab_heal(struct lab *lab)

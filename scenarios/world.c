@@ -340,6 +340,9 @@ int world_open(const struct world_opts *opts, struct world *ret, char *why, size
         code = ret->faults != NULL ? EXIT_OK : EXIT_CANNOT;
     }
     if (code == EXIT_OK && ret->sim != NULL) {
+        sim_net_set_faults(ret->sim, ret->faults);
+    }
+    if (code == EXIT_OK && ret->sim != NULL) {
         profile_arm(ret->profile, sim_world_decisions(ret->sim), ret->faults,
                     sim_faults_accepted(ret->faults));
     }

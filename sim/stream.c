@@ -54,7 +54,8 @@ static bool is_writable(const struct stream_end *e)
     return !sim_timer_is_armed(&e->pause) && queued(e) / 2 * 3 <= e->sndbuf;
 }
 
-int stream_ready(const struct stream_end *e)
+/* As Linux: who finds no room, here too, is told of it when there is some. */
+int stream_ready(struct stream_end *e)
 {
     bool shut_read = e->shut_read || e->fin_arrived || e->reset;
     bool shut_write = e->fin_sent || e->reset;
@@ -69,6 +70,7 @@ int stream_ready(const struct stream_end *e)
     if (e->established || e->reset) {
         bits |= readable(e) > 0 ? POLLIN : 0;
         bits |= shut_write || is_writable(e) ? POLLOUT : 0;
+        e->nospace = e->nospace || !is_writable(e);
     }
     return bits;
 }
@@ -321,7 +323,7 @@ ssize_t stream_send(struct stream_end *e, const struct iovec *iov, int n)
     if (cut > 0) {
         sim_timer_arm(&s->timers, &e->pause, s->now + SHORT_IO_NS);
     }
-    e->nospace = (size_t)put < want;
+    e->nospace = e->nospace || (size_t)put < want;
     send_segment(peer, (size_t)put, false);
     return put;
 }

@@ -73,7 +73,7 @@ struct stream_end {
     bool shut_read; /* by shutdown */
     bool fin_sent, fin_arrived;
     bool reset;   /* there is no connection any more */
-    bool nospace; /* a send found no room: room will be an edge */
+    bool nospace; /* a send or a look found no room: room will be an edge */
     bool stalled; /* the reader's buffer is full */
     int error;    /* for SO_ERROR, once */
 };
@@ -97,7 +97,7 @@ struct stream_end *stream_peer(struct stream_end *e);
 int stream_dial(struct sim_socket *socket, const struct sim_addr *to,
                 struct stream_end **ret);
 /* poll(2) bits. */
-int stream_ready(const struct stream_end *e);
+int stream_ready(struct stream_end *e);
 /* As the os slots, for an end that exists. */
 ssize_t stream_recv(struct stream_end *e, void *buf, size_t len);
 ssize_t stream_send(struct stream_end *e, const struct iovec *iov, int n);
