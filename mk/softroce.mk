@@ -8,11 +8,13 @@ VERBS_BIN := $(B)/tests/conformance/verbs/verbs_conformance
 # Check programs that need real devices.
 ROCE_SRC  := $(sort $(wildcard tests/softroce/test_*.c))
 ROCE_BIN  := $(ROCE_SRC:%.c=$(B)/%)
+# Cases of other folders that run there over RDMA.
+ROCE_ALSO := $(B)/tests/conformance/test_network_stack $(B)/tests/conformance/test_network_stress
 
 ifeq ($(GOAL),inner)
 
 .PHONY: softroce-programs
-softroce-programs: program $(if $(VERBS_SRC),$(VERBS_BIN)) $(ROCE_BIN) ; @:
+softroce-programs: program $(if $(VERBS_SRC),$(VERBS_BIN)) $(ROCE_BIN) $(ROCE_ALSO) ; @:
 
 $(ROCE_BIN): $(B)/%: $(B)/%.o $(TEST_LIB) $(ARCHIVES)
 	$(call link,,$(CHECK_LIBS) $(call pkg_libs,libibverbs))

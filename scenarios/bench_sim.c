@@ -21,7 +21,7 @@
 #define CALLS 50000 /* of each bare thread */
 #define SCRIPT "campaigns/lite.lua"
 
-/* ---- a bare world ------------------------------------------------------------------ */
+/* ---- a bare world -------------------------------------------------------------- */
 
 struct bare {
     struct os *os;
@@ -74,7 +74,7 @@ static double measure_bare(uint64_t seed)
     return (double)stats.points * 1e9 / (double)MAX(process_self_ns() - began, 1u);
 }
 
-/* ---- the workload of a campaign ------------------------------------------------------ */
+/* ---- the workload of a campaign ------------------------------------------------ */
 
 struct totals {
     double seeds_an_hour, points, records, ratio; /* a second, of processor time */
@@ -114,7 +114,7 @@ static void measure_runs(const char *script, const char *profile, bool traced,
     ret->ratio = (double)virtual_ns / 1e9 / seconds;
 }
 
-/* ---- rows --------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------- */
 
 enum { ROW_BARE, ROW_PLAIN, ROW_SEEDS, ROW_POINTS, ROW_RECORDS, ROW_RATIO, ROWS };
 
@@ -171,7 +171,7 @@ static int measure(const char *script, uint32_t rounds, double values[ROWS][ROUN
     return EXIT_OK;
 }
 
-/* ---- finding the script --------------------------------------------------------------- */
+/* ---- finding the script -------------------------------------------------------- */
 
 /* In the working directory, beside the build directory, or where it is installed. */
 static bool find_script(char *ret, size_t size)

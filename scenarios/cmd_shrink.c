@@ -70,7 +70,7 @@ struct shrinker {
     size_t n, n_before;
 };
 
-/* ---- Ctrl-C ------------------------------------------------------------------------ */
+/* ---- Ctrl-C -------------------------------------------------------------------- */
 
 /* All that the handler may touch. */
 static volatile sig_atomic_t interrupted;
@@ -90,7 +90,7 @@ static void watch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* ---- decisions as items and as text --------------------------------------------------- */
+/* ---- decisions as items and as text -------------------------------------------- */
 
 /* Lines that were checked when the record was read. */
 static int read_items(struct shrinker *s, const char *decisions)
@@ -157,7 +157,7 @@ static char *write_items(const struct shrink_item *items, size_t n, bool narrate
     return fclose(out) == 0 ? text : NULL;
 }
 
-/* ---- in a child: does it fail? -------------------------------------------------------- */
+/* ---- in a child: does it fail? ------------------------------------------------- */
 
 /* Which items the run came to: by hash of their names, open addressing. */
 struct usage {
@@ -250,7 +250,7 @@ static bool died(void *arg, const struct process_end *end, bool late)
     return strcmp(signature, s->record.outcome) == 0;
 }
 
-/* ---- stand-ins ----------------------------------------------------------------------- */
+/* ---- stand-ins ----------------------------------------------------------------- */
 
 static bool is_site(const struct shrink_item *item, enum sim_site site)
 {
@@ -297,7 +297,7 @@ static bool stand_in(void *arg, const struct shrink_item *item, unsigned n,
     return true;
 }
 
-/* ---- progress ------------------------------------------------------------------------ */
+/* ---- progress ------------------------------------------------------------------ */
 
 static bool on_progress(void *arg, const struct shrink_progress *p)
 {
@@ -315,7 +315,7 @@ static bool on_progress(void *arg, const struct shrink_progress *p)
     return interrupted != 0;
 }
 
-/* ---- the result ---------------------------------------------------------------------- */
+/* ---- the result ---------------------------------------------------------------- */
 
 static int print_small(const struct shrinker *s, const struct shrink_progress *p)
 {
@@ -410,7 +410,7 @@ static int conclude(struct shrinker *s, int end, const struct shrink_progress *p
     return EXIT_OK;
 }
 
-/* ---- the command ---------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------- */
 
 /* A record without a log: its seed gives it. */
 static int make_log(struct shrinker *s)

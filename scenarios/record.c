@@ -81,6 +81,13 @@ int record_to_opts(const struct record *record, struct run_opts *opts, char *why
     for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {
         known = known || strcmp(world_schedules[i], record->schedule) == 0;
     }
+    if (profile_by_name(record->profile) < 0) {
+        snprintf(why, size,
+                 "the record is of a run with --profile %s: this program has no "
+                 "such profile",
+                 record->profile);
+        return -EINVAL;
+    }
     if (driver < 0 || !known || strcmp(record->on, "sim") != 0) {
         snprintf(why, size,
                  "the record is of a run with --on %s --driver %s%s%s: this "

@@ -57,7 +57,7 @@ void process_kill(struct process *p);
 /* Waits for its end. Closes everything. A process that was never started: nothing. */
 void process_reap(struct process *p, struct process_end *ret);
 
-/* "crash SIGABRT sim/x.c:12: f: CHECK failed: n > 0": a name for an end that nobody wanted. */
+/* "crash SIGABRT sim/x.c:12: f: CHECK failed: n > 0": names an end that nobody wanted. */
 void process_sign_end(const struct process_end *end, char *ret, size_t size);
 
 /* Memory that parent and children share, zeroed. NULL: no memory. */

@@ -5,9 +5,9 @@
  *
  *     swarm latency 0 5            the sixth of the values that `latency` has
  *
- * Half of the knobs stay at 0, the plain world, so that seeds differ in which features exist
- * at all, not only in how much of each. A replay finds its knobs in the log, and shrinking
- * turns off those that do not matter.
+ * Half of the knobs stay at 0, the plain world, so that seeds differ in which features
+ * exist at all, not only in how much of each. A replay finds its knobs in the log, and
+ * shrinking turns off those that do not matter.
  *
  *   none      no knob: what the options say
  *   schedule  who runs when: strategies and their rates; nothing fails

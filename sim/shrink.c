@@ -311,7 +311,7 @@ static struct candidate without_part(const struct shrinking *s, part_fn part_of,
     return c;
 }
 
-/* Tries to take out parts first, first + 1, ... as many as there are jobs. Returns the first
+/* Tries to take out parts first, first + 1, ... as many as there are jobs. Returns the one
  * that could go (it is gone then), or -1; the lowest wins, not the fastest. */
 static long take_out_one(struct shrinking *s, part_fn part_of, size_t arg, size_t first,
                          size_t parts)
@@ -473,7 +473,7 @@ static void drop_singles(struct shrinking *s)
 
 /* ---- stand-ins -------------------------------------------------------------------- */
 
-/* The best with one stand-in for `item` and for its likes, of its actor or (`all`) of any. */
+/* The best with one stand-in for `item` and its likes, of its actor or (`all`) of any. */
 static struct candidate with_stand_in(const struct shrinking *s, size_t item,
                                       const struct shrink_item *stand_in, bool all)
 {

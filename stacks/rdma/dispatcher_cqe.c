@@ -4,8 +4,8 @@
  *
  * Of an error completion only wr_id, status and qp_num can be relied on. Each one ends the
  * connection at once, retries included: a reliable queue pair that failed once never sends
- * again. Whatever it was about, the chunk is ours again and goes where it is needed; receives
- * are posted again also when nobody wants their data.
+ * again. Whatever it was about, the chunk is ours again and goes where it is needed;
+ * receives are posted again also when nobody wants their data.
  */
 #include <errno.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * handshake.h: the record of the side channel, 65 bytes of text, by which two queue pairs
- * learn of each other (Ceph: IBSYNMsg; "LLLL:QQQQQQQQ:PPPPPPPP:RRRRRRRR:" + 32 digits of GID
- * + NUL).
+ * learn of each other (Ceph: IBSYNMsg; "LLLL:QQQQQQQQ:PPPPPPPP:RRRRRRRR:" + 32 digits of
+ * GID + NUL).
  *
  *   dialler    #1  lid:qpn:psn:0:gid        -->  acceptor
  *              #2  lid:qpn:psn:peer:gid     <--

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memory.h: registered memory in chunks of equal size (Ceph: Chunk, Cluster, MemoryManager).
+ * memory.h: registered memory in chunks of equal size (Ceph: Chunk, Cluster,
+ * MemoryManager).
  *
  * A chunk is free (in the pool), held (by whoever took it), or posted: then it is the
  * device's, and nobody touches its bytes until its completion was polled. Every change is
  * checked, so a chunk cannot be put twice, or be lost unnoticed: pool_missing says how many
  * are not free.
  *
- * Who finds no chunk may wait: chunk_pool_take registers the waiter under the same lock under
- * which it found nothing, so chunks that come back meanwhile cannot be missed. Each chunk put
- * wakes at most one waiter, the longest first. Any thread, except where it says more.
+ * Who finds no chunk may wait: chunk_pool_take registers the waiter under the same lock
+ * under which it found nothing, so chunks that come back meanwhile cannot be missed. Each
+ * chunk put wakes at most one waiter, the longest first. Any thread, except where it says
+ * more.
  */
 #ifndef MSGRLAB_STACKS_RDMA_MEMORY_H
 #define MSGRLAB_STACKS_RDMA_MEMORY_H
@@ -76,8 +78,8 @@ int chunk_pool_init(struct chunk_pool *p, struct os *os, struct verbs *verbs,
                     uint32_t chunks_max);
 /* Chunks may be missing: their memory goes, too. Zeroed or half-built is fine. */
 void chunk_pool_fini(struct chunk_pool *p);
-/* Registers room for n chunks more, fewer at the bound. How many, or -ENOBUFS: the bound was
- * reached; -ENOMEM: also by the limit of locked memory. */
+/* Registers room for n chunks more, fewer at the bound. How many, or -ENOBUFS: the bound
+ * was reached; -ENOMEM: also by the limit of locked memory. */
 int chunk_pool_grow(struct chunk_pool *p, uint32_t n);
 /* Up to n chunks, appended to `to`; how many. None and waiter not NULL: it waits now. */
 uint32_t chunk_pool_take(struct chunk_pool *p, uint32_t n, struct list *to,

@@ -4,9 +4,9 @@
  * (Ceph: notify_fd, an eventfd).
  *
  * It is readable when the connection has something to read, and writable unless a send was
- * refused and nothing has become free since. An eventfd cannot say the second: it is writable
- * always. So this is one end of a pair (os_pair): a byte from the other end makes it
- * readable; filling it up makes it not writable, and emptying it writable again.
+ * refused and nothing has become free since. An eventfd cannot say the second: it is
+ * writable always. So this is one end of a pair (os_pair): a byte from the other end makes
+ * it readable; filling it up makes it not writable, and emptying it writable again.
  *
  * Not locked: the owner's lock goes around every call.
  */

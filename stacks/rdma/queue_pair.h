@@ -43,8 +43,8 @@ int queue_pair_connect(struct queue_pair *q, const struct handshake_record *peer
 /* Whatever is posted comes back. 0, also when it is there already; -errno: the device does
  * not even do that. */
 int queue_pair_fail(struct queue_pair *q);
-/* A zero-length SEND: WR_FIN ends the stream, WR_BEACON in ERR says that everything before it
- * came back. */
+/* A zero-length SEND: WR_FIN ends the stream, WR_BEACON in ERR says that everything before
+ * it came back. */
 int queue_pair_post_empty(struct queue_pair *q, uint64_t wr_id);
 void queue_pair_destroy(struct queue_pair *q); /* zeroed is fine */
 

@@ -146,7 +146,8 @@ int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dia
 void rdma_socket_fault(struct rdma_socket *s, int err, const char *why);
 /* Data may be sent. Worker. */
 void rdma_socket_up(struct rdma_socket *s);
-/* The memory and what is left of it. Dispatcher; or the worker if it was never in a table. */
+/* The memory and what is left of it. Dispatcher; or the worker if it was never in a table.
+ * */
 void rdma_socket_free(struct rdma_socket *s);
 
 /* ---- socket_side.c; worker ---- */
@@ -168,8 +169,8 @@ struct rdma_socket *rdma_dispatcher_find(struct rdma_stack *stack, uint32_t qpn)
 void rdma_dispatcher_remove(struct rdma_stack *stack, struct rdma_socket *s);
 /* The socket is the dispatcher's from now on. Any thread. */
 void rdma_dispatcher_close_socket(struct rdma_stack *stack, struct rdma_socket *s);
-/* The side channel ended: when every completion so far has been polled and there was no FIN,
- * the connection is reset. Any thread. */
+/* The side channel ended: when every completion so far has been polled and there was no
+ * FIN, the connection is reset. Any thread. */
 void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *s);
 
 /* ---- the dispatcher's thread only ---- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rdma_stack.h: byte streams over RDMA SEND and RECV (Ceph: RDMAStack). What the bytes on the
- * wire and on the side channel are is Ceph's, so that a Ceph daemon with ms_type = async+rdma
- * is a peer. README.md says how the parts play together, and what is done better.
+ * rdma_stack.h: byte streams over RDMA SEND and RECV (Ceph: RDMAStack). What the bytes on
+ * the wire and on the side channel are is Ceph's, so that a Ceph daemon with ms_type =
+ * async+rdma is a peer. README.md says how the parts play together, and what is done
+ * better.
  *
  * One stack serves one messenger. It owns a device context, the registered memory, two
  * completion queues, a shared receive queue, and the thread "rdma-polling".
@@ -19,15 +20,17 @@
 
 #define RDMA_POLLING_FOR_EVER UINT64_MAX
 
-/* In brackets the default. Ceph's option is ms_async_rdma_ and the name; where Ceph's default
- * is another, it follows: these are for a laboratory that runs many nodes in a process. */
+/* In brackets the default. Ceph's option is ms_async_rdma_ and the name; where Ceph's
+ * default is another, it follows: these are for a laboratory that runs many nodes in a
+ * process. */
 struct rdma_opts {
     char device_name[64];  /* [""]: the first with an active port */
     uint32_t port_num;     /* [1] */
     int32_t gid_idx;       /* [-1]: the first RoCE v2 GID of an IPv4 address, else the first
                                * RoCE v2 one, else the first; Ceph: 0 */
     uint32_t buffer_size;  /* [32768] bytes of a chunk; Ceph: 131072. No peer may send more
-                               * than our buffer_size in one SEND: use the same everywhere */
+                               * than our buffer_size in one SEND: use the same everywhere
+                               * */
     uint32_t send_buffers; /* [256] chunks in the send pool; Ceph: 1024 */
     uint32_t receive_buffers; /* [4096] chunks that may ever be registered to receive; 0: no
                                * bound; Ceph: 32768 */
@@ -55,8 +58,8 @@ int rdma_opts_set(struct rdma_opts *opts, const char *name, const char *value);
 int rdma_opts_parse(struct rdma_opts *opts, const char *text, const char **ret_why);
 
 // clang-format off
-/* X(name): Ceph's names for the dispatcher (first two rows) and the workers. The rest has no
- * name there: what Ceph only logs, or loses. */
+/* X(name): Ceph's names for the dispatcher (first two rows) and the workers. The rest has
+ * no name there: what Ceph only logs, or loses. */
 #define RDMA_COUNTERS(X)                                                                   \
     X(polling) X(inflight_tx_chunks) X(rx_bufs_in_use) X(rx_bufs_total) X(tx_total_wc)     \
     X(tx_total_wc_errors) X(tx_retry_errors) X(tx_wr_flush_errors) X(rx_total_wc)          \

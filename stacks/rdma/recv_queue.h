@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * recv_queue.h: receives kept posted, on the shared receive queue or on one queue pair's own.
+ * recv_queue.h: receives kept posted, on the shared receive queue or on one queue pair's
+ * own.
  *
  * The aim is one number: `target` receives are posted, always. What is missing is computed
- * from what is posted now, never carried along, so it cannot drift: whoever takes a completion
- * says so, whoever brings chunks back to the pool calls refill. Any thread.
+ * from what is posted now, never carried along, so it cannot drift: whoever takes a
+ * completion says so, whoever brings chunks back to the pool calls refill. Any thread.
  */
 #ifndef MSGRLAB_STACKS_RDMA_RECV_QUEUE_H
 #define MSGRLAB_STACKS_RDMA_RECV_QUEUE_H
@@ -31,7 +32,8 @@ struct recv_queue {
 
 int recv_queue_init(struct recv_queue *rq, struct os *os, struct chunk_pool *pool,
                     struct rdma_counters *counters, uint32_t target);
-/* Chunks that never completed go back to the pool: the queue was destroyed. Zeroed is fine. */
+/* Chunks that never completed go back to the pool: the queue was destroyed. Zeroed is fine.
+ * */
 void recv_queue_fini(struct recv_queue *rq);
 /* Posts what is missing, as far as there are chunks. How many are posted then. */
 uint32_t recv_queue_refill(struct recv_queue *rq);

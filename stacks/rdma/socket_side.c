@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * socket_side.c: the side channel: TCP, three records, and then silence for as long as the
- * connection lives. It is never waited for: every step goes on where the last event left it,
- * with as many bytes as came (Ceph wants whole records).
+ * connection lives. It is never waited for: every step goes on where the last event left
+ * it, with as many bytes as came (Ceph wants whole records).
  */
 #include <errno.h>
 

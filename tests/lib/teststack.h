@@ -4,8 +4,8 @@
  * or another world is one more row. A loop test over TEST_STACK_RUNS runs each row on each
  * driver.
  *
- * MSGRLAB_TEST_STACK=rdma puts the RDMA stack on real verbs in the place of TCP on Linux, with
- * MSGRLAB_TEST_DEVICE (default: the first) and the options MSGRLAB_TEST_RDMA (such as
+ * MSGRLAB_TEST_STACK=rdma puts the RDMA stack on real verbs in the place of TCP on Linux,
+ * with MSGRLAB_TEST_DEVICE (default: the first) and the options MSGRLAB_TEST_RDMA (such as
  * "polling_us=0,support_srq=false").
  */
 #ifndef MSGRLAB_TESTS_LIB_TESTSTACK_H

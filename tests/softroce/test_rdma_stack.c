@@ -206,8 +206,8 @@ static void check_receives_are_posted(struct rdma_stack *stack)
 
 /* ---- the end of a connection ---- */
 
-/* Data that was sent before a shutdown and a close in the same breath arrives (R11), then the
- * end. */
+/* Data that was sent before a shutdown and a close in the same breath arrives (R11), then
+ * the end. */
 START_TEST(close_loses_nothing)
 {
     uint8_t out[32768], in[sizeof(out)];
@@ -241,8 +241,9 @@ START_TEST(close_loses_nothing)
 }
 END_TEST
 
-/* The peer's queue pair fails and says nothing, as they do: with a finite retry_cnt the first
- * send finds out, and RETRY_EXC ends the connection at once. (Ceph only counts it.) */
+/* The peer's queue pair fails and says nothing, as they do: with a finite retry_cnt the
+ * first send finds out, and RETRY_EXC ends the connection at once. (Ceph only counts it.)
+ * */
 START_TEST(retry_exceeded_is_a_fault)
 {
     struct ibv_qp_attr attr = {.qp_state = IBV_QPS_ERR};
@@ -262,8 +263,8 @@ START_TEST(retry_exceeded_is_a_fault)
 }
 END_TEST
 
-/* A SEND longer than our buffers ends that connection, on both sides, and says so; others go
- * on and the receives are posted again. */
+/* A SEND longer than our buffers ends that connection, on both sides, and says so; others
+ * go on and the receives are posted again. */
 START_TEST(too_large_a_peer_is_a_fault)
 {
     static uint8_t out[16384];
@@ -315,9 +316,9 @@ END_TEST
 
 /* ---- flow ---- */
 
-/* A peer that does not read: its receives run out, ours are not acknowledged, and send takes
- * no more: 0, and not writable. No error, whatever retry_cnt rxe mistakes it for: 7 here. When
- * it reads, everything comes. */
+/* A peer that does not read: its receives run out, ours are not acknowledged, and send
+ * takes no more: 0, and not writable. No error, whatever retry_cnt rxe mistakes it for: 7
+ * here. When it reads, everything comes. */
 START_TEST(send_exerts_back_pressure)
 {
     static uint8_t out[4096], in[65536];
@@ -657,8 +658,8 @@ START_TEST(side_channel_takes_pieces_and_no_nonsense)
 }
 END_TEST
 
-/* A peer that leaves at any point of the handshake, or speaks something else, ends it; nothing
- * of it stays. (Ceph keeps the queue pair.) */
+/* A peer that leaves at any point of the handshake, or speaks something else, ends it;
+ * nothing of it stays. (Ceph keeps the queue pair.) */
 START_TEST(handshake_may_end_anywhere)
 {
     char c;
@@ -683,8 +684,8 @@ START_TEST(handshake_may_end_anywhere)
 }
 END_TEST
 
-/* The side channel of an established connection breaks without a FIN: the process of the peer
- * died. That is known at once, with retry_cnt 7, too. */
+/* The side channel of an established connection breaks without a FIN: the process of the
+ * peer died. That is known at once, with retry_cnt 7, too. */
 START_TEST(side_channel_is_the_liveness)
 {
     char c;

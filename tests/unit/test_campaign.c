@@ -115,7 +115,7 @@ static void dies_at_some(void *arg, uint64_t seed, struct campaign_result *ret)
     }
 }
 
-/* A crash costs its own seed and no other; its name says how, and where if that was said. */
+/* A crash costs its own seed and no other; its name says how, and where if known. */
 START_TEST(crash_is_of_one_seed)
 {
     struct seen seen = {0};

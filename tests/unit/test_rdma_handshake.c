@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rdma_handshake.c: the side channel's record: Ceph's bytes, in pieces, merged, broken. */
+/* test_rdma_handshake.c: the side channel's record: Ceph's bytes, in pieces, merged,
+ * broken. */
 #include <errno.h>
 #include <string.h>
 

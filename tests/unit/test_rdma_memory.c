@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_rdma_memory.c: chunk pools, their waiters, and the receives that are kept posted. The
- * receive queue is that of a hand-made context: a function in ibv_context.ops that takes as
- * many receives as the test lets it, which is all that this code sees of a device.
+ * test_rdma_memory.c: chunk pools, their waiters, and the receives that are kept posted.
+ * The receive queue is that of a hand-made context: a function in ibv_context.ops that
+ * takes as many receives as the test lets it, which is all that this code sees of a device.
  */
 #include <errno.h>
 #include <string.h>
@@ -296,7 +296,8 @@ START_TEST(refill_posts_what_is_missing)
 END_TEST
 
 /* Ceph's backlog (R20) forgets when nothing could be posted, and never ends when all was.
- * Here readers keep every chunk: what is missing is known, and only that is posted later. */
+ * Here readers keep every chunk: what is missing is known, and only that is posted later.
+ * */
 START_TEST(shortage_is_made_up_exactly)
 {
     struct list kept;
@@ -341,7 +342,8 @@ START_TEST(pool_grows_for_slow_readers)
 }
 END_TEST
 
-/* A device that takes a part of the chain: the rest is in the pool again, and posted later. */
+/* A device that takes a part of the chain: the rest is in the pool again, and posted later.
+ * */
 START_TEST(partial_post_loses_nothing)
 {
     make_queue(8, 8, 8);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rdma_opts.c: the options of the RDMA stack, by Ceph's names; and its notify object. */
+/* test_rdma_opts.c: the options of the RDMA stack, by Ceph's names; and its notify object.
+ * */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
