@@ -18,7 +18,7 @@
 #include "sim/faults.h"
 
 #define SUMMARY_MAX (64u << 20)
-#define GROUPS "LSTPRB"
+#define GROUPS "LSTPRBV"
 
 struct request {
     char group; /* 0: all */
@@ -31,10 +31,10 @@ struct request {
 static void print_help(void)
 {
     printf(
-        "usage: msgrlab faults [--group L|S|T|P|R] [--json] [--coverage PATH...]\n\n"
+        "usage: msgrlab faults [--group L|S|T|P|R|V] [--json] [--coverage PATH...]\n\n"
         "Lists every fault: its name, where it acts, what it may lead to, what it does.\n\n"
         "  --group G        one group: L links, S socket calls, T event loop, threads and\n"
-        "                   time, P processes, R resources\n"
+        "                   time, P processes, R resources, V RDMA devices\n"
         "  --json           one object, for programs\n"
         "  --coverage PATH  how often each fired, by the summaries in these files and\n"
         "                   directories (*.json, as campaigns write them: anywhere in it\n"

@@ -37,7 +37,9 @@ for _, c in ipairs(conns) do
     wait(expect.delivered(b, 20):from(c):in_order():exactly_once())
 end
 wait(expect.delivered(a, 80):in_order():exactly_once())
-for id, rule in pairs(rules) do expect.that(rule:fired() > 0, id .. " happened") end
+if world.name == "sim" then -- on Linux nobody knows how often it wakes, and draws
+    for id, rule in pairs(rules) do expect.that(rule:fired() > 0, id .. " happened") end
+end
 fault.stop()
 expect.event(a, "reset", 0)
 expect.event(b, "reset", 0)

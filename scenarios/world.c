@@ -279,7 +279,8 @@ static int rdma_options(const struct world *w, struct rdma_opts *ret)
     const char *why;
 
     rdma_opts_init(ret);
-    if (w->sim == NULL && w->device != NULL && rdma_opts_set(ret, "device_name", w->device) < 0) {
+    if (w->sim == NULL && w->device != NULL &&
+        rdma_opts_set(ret, "device_name", w->device) < 0) {
         return -EINVAL;
     }
     return w->rdma == NULL ? 0 : rdma_opts_parse(ret, w->rdma, &why);

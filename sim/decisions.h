@@ -53,7 +53,8 @@
     X(RDMA_LOSS,  "v27_loss",   "percent: from 100 less the rate on the packet is lost") \
     X(RDMA_DAMAGE,"v26_damage", "the same for a packet whose bits are wrong")            \
     X(RDMA_TWICE, "v27_twice",  "the same for a packet that comes twice") \
-    FAULT_PACKET_SITES(X) /* one of each fault of packets: fault_list.h */
+    FAULT_PACKET_SITES(X) /* one of each fault of packets: fault_list.h */ \
+    FAULT_VERBS_SITES(X) /* and of each of the RDMA device */
 // clang-format on
 
 enum sim_site {
@@ -83,8 +84,9 @@ struct sim_decision {
 /* Instead of hashes: the choices at some sites one after the other, for explore.h. */
 struct sim_sequence {
     bool covers[SIM_SITE_COUNT];
-    uint32_t depth;    /* choices behind this many are 0 */
-    uint32_t set, met; /* the first `set` are given; so many came (those of one value, no) */
+    uint32_t depth; /* choices behind this many are 0 */
+    uint32_t set,
+        met; /* the first `set` are given; so many came (those of one value, no) */
     uint16_t *value, *choices; /* owned; of the first `depth` */
     uint16_t *site;
 };
@@ -105,10 +107,10 @@ struct sim_decisions {
     bool logging;
     /* Of 1024 choices at this site, so many are drawn from 0 .. n-1; the others are 0. */
     uint16_t rate[SIM_SITE_COUNT];
-    struct sim_sequence *sequence; /* borrowed; NULL: none */
-    struct key_table overrides; /* H(site, actor, occurrence) -> value */
+    struct sim_sequence *sequence;       /* borrowed; NULL: none */
+    struct key_table overrides;          /* H(site, actor, occurrence) -> value */
     uint32_t overridden[SIM_SITE_COUNT]; /* how many of them a site has */
-    struct key_table actors;    /* hash of a name -> how many have it; and -> its index */
+    struct key_table actors; /* hash of a name -> how many have it; and -> its index */
     char (*names)[SIM_ACTOR_NAME]; /* owned: the actors that are in the log */
     uint32_t n_names;
     struct sim_decision *log; /* owned */

@@ -6,7 +6,8 @@
  * Four lists:
  *   FAULTS_OS      what the injector (fault_os.h) does to calls of an os, real or virtual;
  *                  each is a decision site of the same name (decisions.h)
- *   FAULTS_WORLD   what only the simulated world can do: to packets, links and nodes
+ *   FAULTS_WORLD   what only the simulated world can do: to packets, links and nodes, and to
+ *                  its RDMA devices (decision sites, too)
  *   FAULTS_GIVEN   what needs no injecting: it is always so, or a script says it
  *   FAULTS_NOT     what does not apply, and why
  *
@@ -24,6 +25,9 @@ enum fault_consequence {
     FC_CORRUPT = 16,     /* bytes are wrong; who reads them must notice and drop them */
     FC_NO_RESOURCE = 32, /* a call fails for want of something */
     FC_ALL = 63,
+    /* Of the RDMA device: no new connection for a time; or a node that is deaf for ever. */
+    FC_NO_CONN = FC_CONN_LOSS | FC_REFUSED | FC_NO_RESOURCE,
+    FC_LOST_NODE = FC_NO_CONN | FC_NODE_LOSS,
 };
 
 // clang-format off
@@ -219,6 +223,70 @@ enum fault_consequence {
     F(X, P01_POWER_LOSS,   "p01_power_loss",   'P', "world.node",        FC_NODE_LOSS,   \
       "the machine dies: nothing is sent any more")
 
+/* What the virtual RDMA device does wrong (sim/rdma); each is a decision site, and its actor
+ * the queue pair or the device. Never without such a device. */
+#define FAULT_VERBS_ROWS(F, X)                                                           \
+    F(X, V03_START,        "v03_start",        'V', "verbs.create",  FC_LOST_NODE,       \
+      "alloc_pd, reg_mr, create_channel, create_cq, create_srq fail while the device "   \
+      "has no queue pair: ENOMEM, EINVAL, EAGAIN, ENOSPC")                               \
+    F(X, V03_QP,           "v03_qp",           'V', "verbs.create",  FC_NO_CONN,         \
+      "create_qp fails: ENOMEM, EINVAL, EAGAIN, ENOSPC")                                 \
+    F(X, V05_REG_MR,       "v05_reg_mr",       'V', "verbs.reg_mr",  FC_NO_CONN,         \
+      "reg_mr fails while there are queue pairs: ENOMEM, EFAULT, EINVAL")                \
+    F(X, V06_TO_INIT,      "v06_to_init",      'V', "verbs.modify_qp", FC_NO_CONN,       \
+      "modify_qp to INIT fails: EINVAL, ENOMEM")                                         \
+    F(X, V06_TO_RTR,       "v06_to_rtr",       'V', "verbs.modify_qp", FC_NO_CONN,       \
+      "modify_qp to RTR fails: ETIMEDOUT, EINVAL, ENOMEM")                               \
+    F(X, V06_TO_RTS,       "v06_to_rts",       'V', "verbs.modify_qp", FC_NO_CONN,       \
+      "modify_qp to RTS fails: EINVAL, ENOMEM")                                          \
+    F(X, V06_TO_ERR,       "v06_to_err",       'V', "verbs.modify_qp", FC_CONN_LOSS,     \
+      "modify_qp to ERR fails, and the queue pair goes on: ENOMEM, EINVAL")              \
+    F(X, V07_POST_SEND,    "v07_post_send",    'V', "verbs.post_send", FC_CONN_LOSS,     \
+      "post_send refuses a request and those behind it in the chain: ENOMEM, EINVAL")    \
+    F(X, V08_POST_RECV,    "v08_post_recv",    'V', "verbs.post_recv", FC_CONN_LOSS,     \
+      "post_recv or post_srq_recv refuses a request and those behind it: ENOMEM, EINVAL")\
+    F(X, V10_SEND,         "v10_send",         'V', "verbs.cqe",     FC_CONN_LOSS,       \
+      "a send fails with the ibv_wc_status value; drawn: what RC may say")               \
+    F(X, V10_RECV,         "v10_recv",         'V', "verbs.cqe",     FC_CONN_LOSS,       \
+      "a receive fails with the ibv_wc_status value; drawn: what RC may say")            \
+    F(X, V15_QP,           "v15_qp",           'V', "verbs.qp",      FC_CONN_LOSS,       \
+      "a queue pair dies by itself: value 1 QP_FATAL, 2 QP_REQ_ERR, 3 QP_ACCESS_ERR, "   \
+      "4 to 6: the same, and the event comes behind the flushed completions")            \
+    F(X, V15_SRQ,          "v15_srq",          'V', "verbs.srq",     FC_LOST_NODE,       \
+      "SRQ_ERR: the SRQ takes and gives nothing any more, its queue pairs die")          \
+    F(X, V16_LAST_WQE,     "v16_last_wqe",     'V', "verbs.event",   FC_DELAY,           \
+      "LAST_WQE_REACHED: value 1 never comes, 2 comes twice, 3 comes time [1ms] late")   \
+    F(X, V17_CQ,           "v17_cq",           'V', "verbs.cqe",     FC_LOST_NODE,       \
+      "a CQ overruns, however deep it is: CQ_ERR")                                       \
+    F(X, V18_LATE,         "v18_late",         'V', "verbs.cqe",     FC_DELAY,           \
+      "a completion, and what comes behind it in its CQ, is seen time [100us] later")    \
+    F(X, V18_FEW,          "v18_few",          'V', "verbs.poll_cq", FC_DELAY,           \
+      "poll_cq gives value [1] completion at most")                                      \
+    F(X, V18_NONE,         "v18_none",         'V', "verbs.poll_cq", FC_DELAY,           \
+      "poll_cq gives nothing: what there is is seen time [1us] later")                   \
+    F(X, V19_OVERTAKE,     "v19_overtake",     'V', "verbs.cqe",     FC_DELAY,           \
+      "a completion overtakes value [all] of other queues in its CQ")                    \
+    F(X, V20_LATE,         "v20_late",         'V', "verbs.event",   FC_DELAY,           \
+      "a completion event comes time [100us] late")                                      \
+    F(X, V20_EXTRA,        "v20_extra",        'V', "verbs.event",   FC_DELAY,           \
+      "a completion event comes although nothing completed, when the CQ is armed")       \
+    F(X, V21_EVENT,        "v21_event",        'V', "verbs.event",   FC_DELAY,           \
+      "an async event that breaks nothing: value 1 LID_CHANGE, 2 PKEY_CHANGE, "          \
+      "3 SM_CHANGE, 4 CLIENT_REREGISTER, 5 PORT_ACTIVE, 6 COMM_EST, 7 SQ_DRAINED, "      \
+      "8 PATH_MIG, 9 PATH_MIG_ERR, 10 SRQ_LIMIT_REACHED")                                \
+    F(X, V22_PORT,         "v22_port",         'V', "verbs.port",    FC_NO_CONN,         \
+      "the port has no link for time; drawn: 1ms, 100ms, 1s")                            \
+    F(X, V23_GID,          "v23_gid",          'V', "verbs.port",    FC_NO_CONN,         \
+      "the address at GID value [1] goes away for time; drawn: 1ms, 100ms, 1s")          \
+    F(X, V24_DEVICE,       "v24_device",       'V', "verbs.device",  FC_LOST_NODE,       \
+      "DEVICE_FATAL: every verb fails from here on, and nothing completes")              \
+    F(X, V27_DROP,         "v27_drop",         'V', "verbs.packet",  FC_CONN_LOSS,       \
+      "a packet of the device is lost")                                                  \
+    F(X, V27_DAMAGE,       "v27_damage",       'V', "verbs.packet",  FC_CONN_LOSS,       \
+      "a packet of the device arrives with wrong bits: its ICRC tells")                  \
+    F(X, V27_REPEAT,       "v27_repeat",       'V', "verbs.packet",  FC_DELAY,           \
+      "a packet of the device comes twice")
+
 #define FAULTS_GIVEN(X)                                                                  \
     X("S05", 'S', "an error is told once, by the call that comes first: s06_*, s07_*, "  \
                   "s04_connect_later")                                                   \
@@ -232,6 +300,15 @@ enum fault_consequence {
                   "net.blackhole, p01_power_loss")                                       \
     X("T04", 'T', "who comes first at one instant: --schedule, sites preempt, run, wake")\
     X("P02", 'P', "an older peer: node { msgr20 = true }, features, policies")           \
+    X("V11", 'V', "when flushed completions come to be seen, and in which order of the " \
+                  "queues: sites v11_flush, v11_order")                                  \
+    X("V12", 'V', "a receiver without receives says RNR: --rdma receive_queue_len; "     \
+                  "v08_post_recv")                                                       \
+    X("V13", 'V', "retries run out in virtual time: net.cut, v27_drop; "                 \
+                  "--rdma timeout, retry_cnt")                                           \
+    X("V25", 'V', "what is destroyed with work in it is drawn with v11_flush, v18_late") \
+    X("V29", 'V', "PSNs begin anywhere and wrap; a message has as many packets as the "  \
+                  "path MTU says")                                                       \
     X("R02", 'R', "tiny buffers and throttles: node { throttle, dispatch_bytes, "        \
                   "message_bytes, out_queue, accepting, rcvbuf, sndbuf }")
 
@@ -256,6 +333,10 @@ enum fault_consequence {
     X("R04 crypto, RNG", 'R', "no crypto in crc mode; random64 cannot fail")             \
     X("R04 sequence", 'R', "the engine starts at Ceph's numbers; 64 bits do not wrap")   \
     X("R05", 'R', "the engine reads its options once, when a messenger is made")         \
+    X("V20 lost", 'V', "a device that loses completion events is broken: v20_late is "   \
+                  "what may happen")                                                     \
+    X("V28", 'V', "UD is not used")                                                      \
+    X("V30", 'V', "there are no memory windows")                                         \
     X("B02", 'B', "AUTH_NONE has no tickets, no rounds and no rejection")
 // clang-format on
 
@@ -269,11 +350,13 @@ enum fault_consequence {
 #define FAULTS(X)                                                                         \
     FAULT_OS_ROWS(FAULT_ROW_, X)                                                         \
     FAULT_PACKET_ROWS(FAULT_ROW_, X)                                                     \
+    FAULT_VERBS_ROWS(FAULT_ROW_, X)                                                      \
     FAULT_LINK_ROWS(FAULT_ROW_, X)                                                       \
     FAULT_WORLD_ROWS(FAULT_ROW_, X)
 /* X(ID, name, what), for decisions.h */
 #define FAULT_OS_SITES(X) FAULT_OS_ROWS(FAULT_SITE_, X)
 #define FAULT_PACKET_SITES(X) FAULT_PACKET_ROWS(FAULT_SITE_, X)
+#define FAULT_VERBS_SITES(X) FAULT_VERBS_ROWS(FAULT_SITE_, X)
 // clang-format on
 
 #endif

@@ -40,6 +40,7 @@ struct sim_faults {
     struct known_address *addresses; /* owned */
     size_t n_addresses;
     int accepted;
+    bool has_verbs;
     atomic_bool stopped;
     atomic_uint wanted[FAULT_COUNT]; /* rules about calls, and 1 for a rate */
     atomic_uint frame_rules[2];      /* by side */
@@ -55,6 +56,7 @@ static const struct fault_info catalogue[FAULT_COUNT] = {
 #define X(id, name, group, site, consequences, what)                                       \
     ROW(id, name, group, site, consequences, what, SIM_SITE_##id)
     FAULT_OS_ROWS(FAULT_ROW_, X) FAULT_PACKET_ROWS(FAULT_ROW_, X)
+        FAULT_VERBS_ROWS(FAULT_ROW_, X)
 #undef X
 #define X(id, name, group, site, consequences, what)                                       \
     ROW(id, name, group, site, consequences, what, -1)
@@ -270,6 +272,16 @@ void sim_faults_accept(struct sim_faults *f, int consequences)
 int sim_faults_accepted(const struct sim_faults *f)
 {
     return f->accepted;
+}
+
+void sim_faults_set_verbs(struct sim_faults *f, bool has)
+{
+    f->has_verbs = has;
+}
+
+bool sim_faults_has_verbs(const struct sim_faults *f)
+{
+    return f->has_verbs;
 }
 
 void sim_faults_counts(struct sim_faults *f, enum fault_id id, struct fault_counts *ret)

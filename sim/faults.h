@@ -114,6 +114,9 @@ bool sim_faults_are_stopped(const struct sim_faults *f);
 /* What a script tolerates; a profile draws only from these. FC_DELAY at first. */
 void sim_faults_accept(struct sim_faults *f, int consequences);
 int sim_faults_accepted(const struct sim_faults *f);
+/* Whether the run has virtual RDMA devices, so that their faults (group V) may be drawn. */
+void sim_faults_set_verbs(struct sim_faults *f, bool has);
+bool sim_faults_has_verbs(const struct sim_faults *f);
 
 struct fault_counts {
     uint64_t armed; /* rules added, and 1 for a rate */

@@ -170,7 +170,8 @@ void profile_arm(enum sim_profile profile, struct sim_decisions *d, struct sim_f
         uint16_t rate;
 
         if (info->decision < 0 || (info->consequences & ~accepted) != 0 ||
-            (info->consequences & consequences) == 0) {
+            (info->consequences & consequences) == 0 ||
+            (info->group == 'V' && !sim_faults_has_verbs(f))) {
             continue;
         }
         rate = draw_rate(d, profile, info);

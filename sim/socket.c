@@ -286,6 +286,7 @@ int sim_accept(struct os *os, int fd, struct sockaddr_storage *ret_peer)
     listener->n_accepted--;
     s->stream = &stream->ends[1];
     s->stream->socket = s;
+    s->connected = true;
     s->local = s->stream->local;
     s->sndbuf = listener->sndbuf;
     s->rcvbuf = listener->rcvbuf;
@@ -322,8 +323,12 @@ int sim_connect(struct os *os, int fd, const struct sockaddr *addr, socklen_t le
     if (err < 0) {
         return err;
     }
-    if (s->listening || s->stream != NULL) {
-        return s->listening || s->stream->established ? -EISCONN : -EALREADY;
+    if (s->listening || s->connected) {
+        return -EISCONN;
+    }
+    if (s->stream != NULL) { /* as Linux: the first to ask once it is done is told 0 */
+        s->connected = s->stream->established;
+        return s->connected ? 0 : -EALREADY;
     }
     if (to.family != s->family) {
         return s->family == AF_INET6 ? -EINVAL : -EAFNOSUPPORT;

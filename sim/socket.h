@@ -13,6 +13,7 @@ struct sim_socket {
     struct list of_port;       /* in net.bound */
     struct stream_end *stream; /* NULL: none yet */
     bool listening, reuse, linger0;
+    bool connected; /* accepted, or told so by connect */
     int backlog;
     int sndbuf, rcvbuf;
     struct list incoming, accepted; /* of stream.of_listener: handshakes; ready to accept */

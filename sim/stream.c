@@ -388,7 +388,8 @@ ssize_t stream_recv(struct stream_end *e, void *buf, size_t len)
 
 int stream_shutdown(struct stream_end *e, int how)
 {
-    if (!e->established || e->reset) {
+    if (!e->established || e->reset ||
+        (e->fin_sent && e->fin_arrived && stream_peer(e)->fin_arrived)) {
         return -ENOTCONN;
     }
     if (how != SHUT_WR) {

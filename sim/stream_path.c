@@ -244,11 +244,11 @@ bool stream_loses_packet(struct stream_end *to)
 {
     const struct net *net = &to->link->world->net;
 
+    to->packets++;
     if (!to->link->special &&
         (net->faults == NULL || !sim_faults_wants_packets(net->faults))) {
         return false;
     }
-    to->packets++;
     return count_losses(to) != 0;
 }
 
@@ -285,25 +285,34 @@ static uint64_t next_slot(struct stream_end *to, uint64_t at)
     return (at + slot - 1) / slot * slot;
 }
 
-/* When the next piece arrives; *ret_again: only because it is sent again. */
-static uint64_t piece_time(struct stream_end *to, size_t bytes, bool *ret_again)
+struct piece {
+    size_t bytes;
+    uint64_t end; /* up to here */
+    bool fin;
+    bool apart; /* not at the instant of the one before */
+    bool asks;  /* chance has a say in it */
+};
+
+/* When it arrives; *ret_again: only because it is sent again. */
+static uint64_t piece_time(struct stream_end *to, const struct piece *piece,
+                           bool *ret_again)
 {
     struct net_link *link = to->link;
     uint64_t now = sched_of(link)->now, at, tries = 0;
 
-    while (
-        !both_have_room(link, now + resend_after(link, tries), bytes + link->is.overhead)) {
+    while (!both_have_room(link, now + resend_after(link, tries),
+                           piece->bytes + link->is.overhead)) {
         tries++;
         link->stats.dropped++;
         stream_count_fault(link, FAULT_L02_QUEUE);
     }
-    tries += count_losses(to);
-    at = cross(to, now + resend_after(link, tries), bytes) + extra_delay(to);
+    tries += piece->asks ? count_losses(to) : 0;
+    at = cross(to, now + resend_after(link, tries), piece->bytes);
     if (tries != 0) {
         link->stats.stalled_ns += resend_after(link, tries);
     }
     *ret_again = tries != 0;
-    return next_slot(to, at);
+    return piece->asks ? next_slot(to, at + extra_delay(to)) : at;
 }
 
 /* ---- what chance does to links and connections ------------------------------------ */
@@ -414,22 +423,44 @@ static size_t piece_bytes(struct stream_end *to)
     return (size_t)bytes;
 }
 
-static void send_piece(struct stream_end *to, size_t bytes, uint64_t end, bool fin,
-                       bool apart)
+static void send_piece(struct stream_end *to, const struct piece *piece)
 {
     bool again;
-    uint64_t at = piece_time(to, bytes, &again);
+    uint64_t at = piece_time(to, piece, &again);
 
-    to->last_at = MAX(to->last_at + (apart ? PIECE_NS : 0), at);
-    *stream_push_segment(to) =
-        (struct segment){.at = to->last_at, .end = end, .fin = fin, .again = again};
+    to->last_at = MAX(to->last_at + (piece->apart ? PIECE_NS : 0), at);
+    *stream_push_segment(to) = (struct segment){
+        .at = to->last_at, .end = piece->end, .fin = piece->fin, .again = again};
     to->link->stats.segments++;
-    to->link->stats.bytes += bytes;
+    to->link->stats.bytes += piece->bytes;
+}
+
+/* In pieces of `size`. Those that only chance made are not numbered, so that it moves no
+ * other choice. `count`: those that are. */
+static void send_pieces(struct stream_end *to, size_t bytes, size_t size, uint32_t count,
+                        bool fin)
+{
+    uint32_t first = to->packets;
+    size_t left = bytes;
+
+    for (uint32_t k = 0; k == 0 || left > 0; k++) {
+        struct piece piece = {.bytes = MIN(size, left), .apart = size < bytes};
+
+        left -= piece.bytes;
+        piece.end = to->bytes.to - left;
+        piece.fin = fin && left == 0;
+        piece.asks = k < count;
+        to->packets = first + MIN(k, count - 1);
+        send_piece(to, &piece);
+    }
+    to->packets = first + count - 1;
 }
 
 void stream_send_path(struct stream_end *to, size_t bytes, bool fin)
 {
-    size_t piece, left;
+    uint32_t mtu = to->link->is.mtu;
+    uint32_t count = mtu != 0 ? (uint32_t)MAX((bytes + mtu - 1) / mtu, (size_t)1) : 1;
+    size_t left, size;
 
     to->packets++;
     maybe_stop_link(to);
@@ -440,15 +471,8 @@ void stream_send_path(struct stream_end *to, size_t bytes, bool fin)
     if (left == 0 && !fin) {
         return; /* it was all that there was */
     }
-    piece = piece_bytes(to);
-    piece = piece == 0 ? left : MIN(piece, left);
-    do {
-        size_t n = MIN(piece, left);
-
-        left -= n;
-        send_piece(to, n, to->bytes.to - left, fin && left == 0, piece != bytes);
-        to->packets += left > 0;
-    } while (left > 0);
+    size = piece_bytes(to);
+    send_pieces(to, left, size != 0 ? size : left, count, fin);
     if (to->segments[to->first].at <= sched_of(to->link)->now) {
         stream_deliver(to);
     } else if (!sim_timer_is_armed(&to->timer)) {

@@ -40,12 +40,9 @@ uint16_t point_find(const char *name)
 const char *layer_name(uint8_t layer)
 {
     static const char *const names[] = {
-        [LAYER_MESSENGER] = "Messenger",
-        [LAYER_CONNECTION] = "AsyncConnection",
-        [LAYER_CENTER] = "EventCenter",
-        [LAYER_STACK] = "NetworkStack",
-        [LAYER_RDMA] = "RDMAStack",
-        [LAYER_VERBS] = "Verbs",
+        [LAYER_MESSENGER] = "Messenger", [LAYER_CONNECTION] = "AsyncConnection",
+        [LAYER_CENTER] = "EventCenter",  [LAYER_STACK] = "NetworkStack",
+        [LAYER_RDMA] = "RDMAStack",      [LAYER_VERBS] = "Verbs",
     };
 
     return layer < LAYER_COUNT ? names[layer] : "?";

@@ -3,11 +3,11 @@
  * dispatcher.c: the thread "rdma-polling" and the table of sockets (Ceph: RDMADispatcher).
  *
  *   loop: poll both completion queues, up to 32 completions each
- *         something came       -> handle it, loop
- *         nothing, for less than polling_us    -> loop (spinning)
- *         nothing for so long  -> async events; arm both; poll once more: what came between
- *                                 the last poll and the arming makes no event; then sleep on
- *                                 both channels, the async events and the wake-up pipe
+ *         something came                     handle it, loop
+ *         nothing, for less than polling_us  loop (spinning)
+ *         nothing for so long                async events; arm both; poll once more, for
+ *                                            what came before made no event; then sleep on
+ *                                            both channels, async events and wake-up pipe
  *
  * polling_us 0 sleeps at once, RDMA_POLLING_FOR_EVER never.
  */

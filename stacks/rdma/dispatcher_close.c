@@ -2,11 +2,11 @@
 /*
  * dispatcher_close.c: the second phase of close, on the dispatcher's thread.
  *
- *   LINGER  what was sent, FIN included, is still on its way: wait until the device says that
- *           it arrived, at most linger_ms; not if the connection failed or the peer ended it
- *   DRAIN   close the side channel; ERR; post the beacon, and wait for it: every work request
- *           before it has come back then. With an SRQ wait for LAST_WQE_REACHED too, if the
- *           device has such a thing
+ *   LINGER  what was sent, FIN included, is on its way: wait until the device says that it
+ *           arrived, at most linger_ms; not if the connection failed or the peer ended it
+ *   DRAIN   close the side channel; ERR; post the beacon, and wait for it: every work
+ *           request before it has come back then. With an SRQ wait for LAST_WQE_REACHED
+ *           too, if the device has such a thing
  *   DEAD    both queues were seen empty: no completion of it is left. Destroy and free
  */
 #include <errno.h>

@@ -137,7 +137,6 @@ static void trace_delivery(struct rdma_socket *s, struct chunk *chunk)
     uint64_t polled = TRACE(s->os, R1_POLL_CQ, .obj = s->trace_obj, .a0 = chunk->at,
                             .val = (int32_t)chunk->len, .a1 = chunk->id, .aux = s->qp.qpn);
 
-    (void)polled;
     chunk->cause = TRACE(s->os, R2_NOTIFY, .obj = s->trace_obj, .val = (int32_t)chunk->len,
                          .a0 = chunk->at, .a1 = !s->notify.readable, .cause = polled,
                          .aux = (uint32_t)s->notify.fd);

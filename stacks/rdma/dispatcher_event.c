@@ -8,8 +8,8 @@
  *   SRQ_LIMIT_REACHED                     the SRQ is filled up
  *   PORT_ERR                              none is made until PORT_ACTIVE; those there are
  *                                         stay: the device retries for them
- *   GID_CHANGE                            if ours is another or gone, every connection ends;
- *                                         new ones use the new one
+ *   GID_CHANGE                            if ours is another or gone, every connection
+ *                                         ends; new ones use the new one
  *   all others                            recorded
  */
 #include <errno.h>

@@ -146,8 +146,7 @@ int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dia
 void rdma_socket_fault(struct rdma_socket *s, int err, const char *why);
 /* Data may be sent. Worker. */
 void rdma_socket_up(struct rdma_socket *s);
-/* The memory and what is left of it. Dispatcher; or the worker if it was never in a table.
- * */
+/* Dispatcher; or the worker if it was never in a table. */
 void rdma_socket_free(struct rdma_socket *s);
 
 /* ---- socket_side.c; worker ---- */

@@ -29,8 +29,8 @@ struct rdma_opts {
     int32_t gid_idx;       /* [-1]: the first RoCE v2 GID of an IPv4 address, else the first
                                * RoCE v2 one, else the first; Ceph: 0 */
     uint32_t buffer_size;  /* [32768] bytes of a chunk; Ceph: 131072. No peer may send more
-                               * than our buffer_size in one SEND: use the same everywhere
-                               * */
+                               * than our buffer_size in one SEND: use one size everywhere
+                               */
     uint32_t send_buffers; /* [256] chunks in the send pool; Ceph: 1024 */
     uint32_t receive_buffers; /* [4096] chunks that may ever be registered to receive; 0: no
                                * bound; Ceph: 32768 */

@@ -32,8 +32,7 @@ struct recv_queue {
 
 int recv_queue_init(struct recv_queue *rq, struct os *os, struct chunk_pool *pool,
                     struct rdma_counters *counters, uint32_t target);
-/* Chunks that never completed go back to the pool: the queue was destroyed. Zeroed is fine.
- * */
+/* The queue was destroyed: chunks that never completed go back. A zeroed one is fine. */
 void recv_queue_fini(struct recv_queue *rq);
 /* Posts what is missing, as far as there are chunks. How many are posted then. */
 uint32_t recv_queue_refill(struct recv_queue *rq);

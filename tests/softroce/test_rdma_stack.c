@@ -167,6 +167,17 @@ static ssize_t send_bytes(struct connected_socket *s, const uint8_t *bytes, size
     return connected_socket_send(s, &iov, 1, false);
 }
 
+/* Waits until a send takes something. */
+static void send_some(struct connected_socket *s, const uint8_t *bytes, size_t len)
+{
+    ssize_t n;
+
+    while ((n = send_bytes(s, bytes, len)) == 0) {
+        wait_fd(connected_socket_fd(s), OS_WRITABLE);
+    }
+    ck_assert_int_gt(n, 0);
+}
+
 /* What the next read says that is not "nothing now". */
 static ssize_t read_some(struct connected_socket *s, void *buf, size_t len)
 {
@@ -296,7 +307,7 @@ START_TEST(receives_survive_dead_connections)
     make_ends("linger_ms=50", "");
     for (int round = 0; round < 24; round++) {
         connect_ends();
-        ck_assert_int_gt(send_bytes(a.socket, out, sizeof(out)), 0);
+        send_some(a.socket, out, sizeof(out));
         if (round % 3 == 0) {
             wait_fd(connected_socket_fd(b.socket), OS_READABLE);
         }
@@ -377,15 +388,18 @@ static void pump(struct stream *s)
     } while (n > 0);
 }
 
-/* A send pool of two chunks for six busy connections: each is woken in its turn, none is
- * forgotten (R22). Only events drive them: a lost wake-up hangs the test. */
+/* A send pool of two chunks for six busy connections. The test holds both until all six wait.
+ * Then each is woken in its turn, none is forgotten (R22): only events drive them, so a lost
+ * wake-up hangs the test. */
 START_TEST(send_pool_waiters_are_all_woken)
 {
     struct stream streams[STREAMS] = {{0}};
     bool fired;
     const struct file_callback cb = {.fn = nothing, .arg = &fired};
+    struct list held;
     int done = 0;
 
+    list_init(&held);
     make_ends("send_buffers=2,retry_cnt=7", "");
     for (int i = 0; i < STREAMS; i++) {
         connect_ends();
@@ -395,6 +409,14 @@ START_TEST(send_pool_waiters_are_all_woken)
         event_center_create_file_event(&worker.center, connected_socket_fd(b.socket),
                                        OS_READABLE, &cb);
     }
+    ck_assert_uint_eq(chunk_pool_take(&a.stack->tx_pool, 3, &held, NULL), 2);
+    for (int i = 0; i < STREAMS; i++) {
+        pump(&streams[i]);
+        ck_assert_uint_eq(streams[i].sent, 0);
+    }
+    ck_assert_uint_eq(counter_of(&a.stack->counters.tx_no_mem), STREAMS);
+    ck_assert_uint_eq(counter_of(&a.stack->counters.pending_sent_conns), STREAMS);
+    chunk_pool_put(&a.stack->tx_pool, &held);
     while (done < STREAMS) {
         done = 0;
         for (int i = 0; i < STREAMS; i++) {
@@ -405,7 +427,6 @@ START_TEST(send_pool_waiters_are_all_woken)
             event_center_process(&worker.center, -1);
         }
     }
-    ck_assert_uint_gt(counter_of(&a.stack->counters.tx_no_mem), 0);
     for (int i = 0; i < STREAMS; i++) {
         event_center_delete_file_event(&worker.center, connected_socket_fd(streams[i].from),
                                        OS_READABLE | OS_WRITABLE);

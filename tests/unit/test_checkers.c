@@ -32,9 +32,9 @@ static void on_violation(void *arg, const char *signature, const char *text)
 
 static void define(uint32_t id, enum trace_object_class class_, const char *text)
 {
-    struct {
+    union {
         struct trace_name name;
-        char text[32];
+        char room[sizeof(struct trace_name) + 32];
     } entry = {.name = {.what = TRACE_NAME_OBJECT, .class_ = class_, .id = id, .node = 1}};
 
     memcpy(entry.name.text, text, strlen(text) + 1);

@@ -85,7 +85,7 @@ START_TEST(each_occurrence_alone)
 
     if (fault_info(id)->decision < 0 || id == FAULT_R01_ALLOC ||
         fault_info(id)->group == 'L' || /* only the simulated network has these */
-        id == FAULT_T06_SUSPEND) { /* a suspended patience is at its end */
+        id == FAULT_T06_SUSPEND) {      /* a suspended patience is at its end */
         return;
     }
     for (rule.nth = 1; rule.nth <= OCCURRENCES; rule.nth++) {
