@@ -1,8 +1,8 @@
 -- hello.lua: two nodes, a few pings, an answer to each.
 --
--- What it shows: one connection from a to b. Each ping takes the whole IO path: S1 to S6 at
--- the sender, R3 to R7 at the receiver. (S7, R1 and R2 belong to the RDMA stack.) The answers
--- take the same path back on the same connection.
+-- What it shows: one connection from a to b. Each ping takes the whole IO path: S1 to S7 at
+-- the sender, R1 to R7 at the receiver; over TCP there is no S7, R1 and R2. The answers take
+-- the same path back on the same connection.
 --
 -- What to look at: the numbers at the steps, and which of them happened on which thread.
 --
@@ -12,6 +12,7 @@
 
 local pings = set.pings or 5
 local path = "S1 S2 S3 S4 S5 S6 R3 R4 R5 R6 R7"
+if world.stack == "rdma" then path = "S1 S2 S3 S4 S5 S6 S7 R1 R2 R3 R4 R5 R6 R7" end
 
 local a = node { "a", workers = 1 }
 local b = node { "b", workers = 1 }

@@ -44,7 +44,7 @@ static const struct errno_name errnos[] = {
     E(ECONNABORTED), E(ECONNREFUSED), E(ECONNRESET),    E(EHOSTDOWN),    E(EHOSTUNREACH),
     E(EINVAL),       E(EMFILE),       E(ENETDOWN),      E(ENETUNREACH),  E(ENFILE),
     E(ENOBUFS),      E(ENOMEM),       E(ENONET),        E(ENOPROTOOPT),  E(ENOSPC),
-    E(EOPNOTSUPP),   E(EPERM),        E(EPIPE),         E(EPROTO),       E(ETIMEDOUT),
+    E(EOPNOTSUPP),   E(EPERM),        E(EPIPE),        E(EFAULT),         E(EPROTO),       E(ETIMEDOUT),
 #undef E
 };
 
@@ -121,9 +121,21 @@ static enum fault_id check_id(lua_State *L, const char *what)
             "methods of a node",
             what, fault_info((enum fault_id)id)->name, fault_info((enum fault_id)id)->site);
     }
+    if (id >= 0 && fault_info((enum fault_id)id)->group == 'L' &&
+        run_of(L)->world.sim == NULL) {
+        return (enum fault_id)luaL_error(
+            L, "%s: %s is done to the simulated network; this world has a real one", what,
+            fault_info((enum fault_id)id)->name);
+    }
     if (id == FAULT_R01_ALLOC) {
         return (enum fault_id)luaL_error(
             L, "%s: allocations fail in tests/unit/test_faults_alloc.c only", what);
+    }
+    if (id >= 0 && fault_info((enum fault_id)id)->group == 'V' &&
+        !sim_faults_has_verbs(faults_of(L))) {
+        return (enum fault_id)luaL_error(
+            L, "%s: %s is done by virtual RDMA devices: --stack rdma --on sim", what,
+            fault_info((enum fault_id)id)->name);
     }
     for (int i = 0; i < FAULT_COUNT; i++) {
         if (fault_info((enum fault_id)i)->decision >= 0 && i != FAULT_R01_ALLOC) {

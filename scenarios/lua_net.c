@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * lua_net.c: `net`, the network of the simulated world, as scripts steer it: what a link is
- * like, and what goes wrong with links, connections and addresses (sim/net_faults.h). On
- * Linux each is an error that says so.
- */
+/* lua_net.c: `net`, the network of the simulated world, as scripts steer it: what a
+ * link is like, and what goes wrong with links, connections and addresses
+ * (sim/net_faults.h). On Linux each is an error that says so. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -34,12 +32,13 @@ static struct sim_world *disturb(lua_State *L)
     return check_sim(L);
 }
 
-static struct os *check_os(lua_State *L, int idx, const char *what)
+/* A node, which starts if it has not yet. */
+static struct os *check_os(lua_State *L, int idx)
 {
     struct lab_node *node = api_check_node(L, idx);
 
     if (node->os == NULL) {
-        luaL_error(L, "%s: node %s is not running; start it first", what, node->opts.name);
+        api_start_node(L, node);
     }
     return node->os;
 }
@@ -47,8 +46,8 @@ static struct os *check_os(lua_State *L, int idx, const char *what)
 /* Two nodes, which are not the same. */
 static void check_two(lua_State *L, const char *what, struct os **ret_a, struct os **ret_b)
 {
-    *ret_a = check_os(L, 1, what);
-    *ret_b = check_os(L, 2, what);
+    *ret_a = check_os(L, 1);
+    *ret_b = check_os(L, 2);
     if (*ret_a == *ret_b) {
         luaL_error(L, "%s: a node and itself; two nodes are needed", what);
     }
@@ -64,7 +63,7 @@ static int check_nodes(lua_State *L, int idx, const char *what, int max, struct 
         if (n == max) {
             luaL_error(L, "%s: at most %d nodes", what, max);
         }
-        ret[n++] = check_os(L, -1, what);
+        ret[n++] = check_os(L, -1);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -112,8 +111,8 @@ static struct sim_link check_link(lua_State *L, int idx, const char *what)
     };
 }
 
-/* net.link(a, b, { latency = "1ms", ... }): both ways, or one_way, from now on. What is not
- * said is nothing: no latency, no jitter, no limit, no loss. */
+/* net.link(a, b, { latency = "1ms", ... }): both ways, or one_way, from now on. What
+ * is not said is nothing: no latency, no jitter, no limit, no loss. */
 static int net_link(lua_State *L)
 {
     static const char *const keys[] = {
@@ -161,8 +160,8 @@ static int net_slot(lua_State *L)
     return 0;
 }
 
-/* net.bottleneck({ a, b, c }, { rate = , queue = }): the links between them share a line; no
- * options: they do not. */
+/* net.bottleneck({ a, b, c }, { rate = , queue = }): the links between them share a
+ * line; no options: they do not. */
 static int net_bottleneck(lua_State *L)
 {
     static const char *const keys[] = {"rate", "queue"};
@@ -245,10 +244,19 @@ static int net_partition(lua_State *L)
     return 0;
 }
 
-/* net.isolate(a) */
+/* net.isolate(a): from all others, which start if they have not yet. */
 static int net_isolate(lua_State *L)
 {
-    sim_net_isolate(disturb(L), check_os(L, 1, "net.isolate"));
+    struct sim_world *sim = disturb(L);
+    struct lab *lab = run_of(L)->lab;
+    struct os *a = check_os(L, 1);
+
+    for (int i = 0; i < lab->n_nodes; i++) {
+        if (lab->nodes[i]->os == NULL && !lab_node_is_dead(lab->nodes[i])) {
+            api_start_node(L, lab->nodes[i]);
+        }
+    }
+    sim_net_isolate(sim, a);
     return 0;
 }
 
@@ -318,8 +326,8 @@ static enum sim_block check_kind(lua_State *L, int idx, const char *what,
     return kind < 0 ? SIM_SILENT : (enum sim_block)kind;
 }
 
-/* net.blackhole(a, b, { kind = , one_way = }): what is established now is dead. Returns how
- * many directions of connections that is. */
+/* net.blackhole(a, b, { kind = , one_way = }): what is established now is dead.
+ * Returns how many directions of connections that is. */
 static int net_blackhole(lua_State *L)
 {
     struct sim_world *sim = disturb(L);
@@ -351,8 +359,8 @@ static int net_filter(lua_State *L)
     return 0;
 }
 
-/* net.reset(a, b [, { kind = "reset" | "timed_out" }]): every connection between them. How
- * many there were. */
+/* net.reset(a, b [, { kind = "reset" | "timed_out" }]): every connection between them.
+ * How many there were. */
 static int net_reset(lua_State *L)
 {
     static const char *const keys[] = {"kind"}, *const kinds[] = {"reset", "timed_out"};
@@ -391,20 +399,21 @@ static int net_windows(lua_State *L)
 {
     static const char *const keys[] = {"shut"};
     struct sim_world *sim = disturb(L);
-    struct os *a = check_os(L, 1, "net.windows");
+    struct os *a = check_os(L, 1);
 
     args_table(L, 2, "net.windows", keys, ARRAY_SIZE(keys), 0);
     sim_net_shut_windows(sim, a, args_boolean(L, 2, "net.windows", "shut", true));
     return 0;
 }
 
-/* net.address(a, { family = "v4", up = false, reset = true }), { family = , host = 77 } */
+/* net.address(a, { family = "v4", up = false, reset = true }), { family = , host = 77
+ * } */
 static int net_address(lua_State *L)
 {
     static const char *const keys[] = {"family", "up", "reset", "host"}, *const families[] =
                                                                              {"v4", "v6"};
     struct sim_world *sim = disturb(L);
-    struct os *a = check_os(L, 1, "net.address");
+    struct os *a = check_os(L, 1);
     int family, host, err;
     bool up;
 

@@ -342,6 +342,7 @@ int world_open(const struct world_opts *opts, struct world *ret, char *why, size
     }
     if (code == EXIT_OK && ret->sim != NULL) {
         sim_net_set_faults(ret->sim, ret->faults);
+        sim_faults_set_verbs(ret->faults, strcmp(opts->stack, "rdma") == 0);
     }
     if (code == EXIT_OK && ret->sim != NULL) {
         profile_arm(ret->profile, sim_world_decisions(ret->sim), ret->faults,
@@ -427,6 +428,9 @@ int world_stack_new(struct world *w, struct os *os, struct network_stack **ret)
     if (err == 0) {
         err = w->sim != NULL ? rdma_verbs_new(os, personality_of(w), &verbs)
                              : verbs_rdmacore_new(os, &verbs);
+    }
+    if (err == 0 && w->sim != NULL) {
+        rdma_faults_set(verbs, w->faults);
     }
     return err < 0
                ? err

@@ -100,7 +100,7 @@ objects() {
     done
 }
 
-# calls PATTERN: from "object source" on stdin, reports undefined symbols that match.
+# calls PATTERN [OWNER]: from "object source" on stdin, reports undefined symbols that match.
 # A fortified call (__poll_chk) is the call; the line is that of its first use.
 calls() {
     local object source name line
@@ -109,12 +109,15 @@ calls() {
             { n = $2; sub(/^__/, "", n) && sub(/_chk$/, "", n); if (n ~ banned) print n }' |
             sort -u | while read -r name; do
             line=$(grep -nE -m 1 "\b$name *\(" "$source" | cut -d: -f1)
-            echo "call $source ${line:-0} $name is called here; that is for engine/os.h"
+            echo "call $source ${line:-0} $name is called here; that is for ${2:-engine/os.h}"
         done
     done >>"$found"
 }
 objects engine stacks sim | grep -v ' engine/os_linux\.c$' |
     calls "$CLOCK|$RANDOM_|$THREAD|$SOCKET|$WAIT|$BYTES"
+# The data verbs are inline, so this sees the control verbs.
+objects engine stacks sim viz scenarios | grep -v ' stacks/rdma/verbs_rdmacore\.c$' |
+    calls '_?ibv_[a-z_0-9]*' stacks/rdma/verbs.h
 objects viz scenarios | calls "$CLOCK|$RANDOM_|$THREAD|$SOCKET|$WAIT"
 
 folder engine stacks sim | grep -v '^engine/os_linux\.c$' | xargs -r grep -nE \

@@ -60,7 +60,7 @@ static const struct fault_info catalogue[FAULT_COUNT] = {
 #undef X
 #define X(id, name, group, site, consequences, what)                                       \
     ROW(id, name, group, site, consequences, what, -1)
-        FAULT_LINK_ROWS(FAULT_ROW_, X) FAULT_WORLD_ROWS(FAULT_ROW_, X)
+            FAULT_LINK_ROWS(FAULT_ROW_, X) FAULT_WORLD_ROWS(FAULT_ROW_, X)
 #undef X
 };
 

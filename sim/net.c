@@ -290,7 +290,8 @@ static bool overlap(const struct sim_socket *a, const struct sim_socket *b)
     return ip_equal(&a->local, &b->local);
 }
 
-/* Whether another socket there keeps this one out; `listening`: only those that listen. */
+/* Whether another socket there keeps this one out; `listening`: only those that
+ * listen. */
 static bool conflicts(const struct sim_socket *socket, bool listening)
 {
     list_for_each(bucket_of(net_of(socket->file.node), socket->local.port), it)

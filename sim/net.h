@@ -103,8 +103,8 @@ struct sim_addr net_loopback(sa_family_t family, uint16_t port);
 bool net_is_local(const struct sim_node *n, const struct sim_addr *addr);
 /* The address of the node from which it talks to `to`. Port 0. */
 struct sim_addr net_source_for(const struct sim_node *n, const struct sim_addr *to);
-/* The node that has the address; for loopback the one that listens there, or `self`. NULL:
- * nobody. */
+/* The node that has the address; for loopback the one that listens there, or `self`.
+ * NULL: nobody. */
 struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr);
 
 /* Enters the socket under its `local` address; port 0: chooses one. -EADDRINUSE. */

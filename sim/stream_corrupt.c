@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * stream_corrupt.c: wrong bytes. A real TCP drops nearly all of them by its checksum; those
- * that get through, and those that a bad card or a bad kernel makes, look like this. What
- * sent them never knows.
- */
+/* stream_corrupt.c: wrong bytes. A real TCP drops nearly all of them by its checksum;
+ * those that get through, and those that a bad card or a bad kernel makes, look like
+ * this. What sent them never knows. */
 #include <string.h>
 
 #include "engine/util.h"

@@ -14,8 +14,8 @@
 #include "engine/util.h"
 #include "sim/socket.h"
 
-/* Linux: tcp_syn_retries and the first SYN; tcp_synack_retries. Each is given twice the time
- * of the last. */
+/* Linux: tcp_syn_retries and the first SYN; tcp_synack_retries. Each is given twice
+ * the time of the last. */
 #define SYN_TRIES 7
 #define ACK_TRIES 6
 #define SYN_RETRY_NS NSEC_PER_SEC
@@ -97,7 +97,8 @@ static void refuse(struct stream *stream, int why)
     enter_phase(stream, STREAM_REFUSED, &stream->ends[0]);
 }
 
-/* The listener was not told yet, and never will be. False: nobody knows of it any more. */
+/* The listener was not told yet, and never will be. False: nobody knows of it any
+ * more. */
 static bool lose_server(struct stream *stream)
 {
     struct stream_end *server = &stream->ends[1];

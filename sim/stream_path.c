@@ -12,9 +12,10 @@
 #include "engine/util.h"
 #include "sim/socket.h"
 
-#define PIECE_NS 1000 /* between two segments of one send, so that each is seen */
-#define RETRIES_MAX 6 /* so often in a row chance may lose one segment */
-#define CALM 10       /* a drawn cut is followed by so many times its length without */
+#define PIECE_NS 1000   /* between two segments of one send, so that each is seen */
+#define RETRIES_MAX 6   /* so often in a row chance may lose one segment */
+#define CALM 10         /* a drawn cut is followed by so many times its length without */
+#define DRAWN_PIECES 64 /* so many small ones are made of one send by chance */
 #define CORRUPT_PLACES 4096 /* that a draw tells apart */
 
 static struct scheduler *sched_of(const struct net_link *link)
@@ -143,8 +144,8 @@ static bool both_have_room(const struct net_link *link, uint64_t at, uint64_t by
             has_room(line->free_at, at, bytes, line->bytes_per_sec, line->queue_bytes));
 }
 
-/* When the last byte has left; the lines are busy until then. `at`: when it sets out, which
- * is later than now if it comes again: nobody waits for it then. */
+/* When the last byte has left; the lines are busy until then. `at`: when it sets out,
+ * which is later than now if it comes again: nobody waits for it then. */
 static uint64_t leave_lines(struct net_link *link, uint64_t at, uint64_t bytes)
 {
     bool is_first = at == sched_of(link)->now;
@@ -409,18 +410,27 @@ static size_t maybe_corrupt(struct stream_end *to, size_t bytes)
 
 /* ---- sending ---------------------------------------------------------------------- */
 
-static size_t piece_bytes(struct stream_end *to)
+/* How what is sent is cut. */
+struct cut {
+    size_t bytes;   /* of a piece */
+    uint32_t n;     /* so many have that size ... */
+    size_t rest;    /* and the others this one */
+    uint32_t count; /* so many there would be without chance */
+};
+
+static struct cut choose_cut(struct stream_end *to, size_t bytes)
 {
     static const uint64_t sizes[] = {1, 2, 31, 32, 33, 100, 536, 1448};
+    size_t mtu = to->link->is.mtu != 0 ? to->link->is.mtu : MAX(bytes, (size_t)1);
+    struct cut cut = {.bytes = mtu, .n = UINT32_MAX, .rest = mtu};
     struct fault_shot shot;
-    uint64_t bytes = to->link->is.mtu;
 
+    cut.count = (uint32_t)MAX((bytes + mtu - 1) / mtu, (size_t)1);
     if (strikes(to, FAULT_L09_PIECES, 0, ARRAY_SIZE(sizes), &shot)) {
-        uint64_t said = shot.value != 0 ? shot.value : sizes[shot.draw - 1];
-
-        bytes = bytes != 0 ? MIN(bytes, said) : said;
+        cut.bytes = MIN(mtu, shot.value != 0 ? shot.value : sizes[shot.draw - 1]);
+        cut.n = shot.is_drawn ? DRAWN_PIECES : UINT32_MAX;
     }
-    return (size_t)bytes;
+    return cut;
 }
 
 static void send_piece(struct stream_end *to, const struct piece *piece)
@@ -435,32 +445,31 @@ static void send_piece(struct stream_end *to, const struct piece *piece)
     to->link->stats.bytes += piece->bytes;
 }
 
-/* In pieces of `size`. Those that only chance made are not numbered, so that it moves no
- * other choice. `count`: those that are. */
-static void send_pieces(struct stream_end *to, size_t bytes, size_t size, uint32_t count,
+/* Pieces that only chance made are not numbered, so that it moves no other choice. */
+static void send_pieces(struct stream_end *to, size_t bytes, const struct cut *cut,
                         bool fin)
 {
     uint32_t first = to->packets;
     size_t left = bytes;
 
     for (uint32_t k = 0; k == 0 || left > 0; k++) {
-        struct piece piece = {.bytes = MIN(size, left), .apart = size < bytes};
+        struct piece piece = {.bytes = MIN(k < cut->n ? cut->bytes : cut->rest, left)};
 
+        piece.apart = piece.bytes < bytes;
         left -= piece.bytes;
         piece.end = to->bytes.to - left;
         piece.fin = fin && left == 0;
-        piece.asks = k < count;
-        to->packets = first + MIN(k, count - 1);
+        piece.asks = k < cut->count;
+        to->packets = first + MIN(k, cut->count - 1);
         send_piece(to, &piece);
     }
-    to->packets = first + count - 1;
+    to->packets = first + cut->count - 1;
 }
 
 void stream_send_path(struct stream_end *to, size_t bytes, bool fin)
 {
-    uint32_t mtu = to->link->is.mtu;
-    uint32_t count = mtu != 0 ? (uint32_t)MAX((bytes + mtu - 1) / mtu, (size_t)1) : 1;
-    size_t left, size;
+    struct cut cut;
+    size_t left;
 
     to->packets++;
     maybe_stop_link(to);
@@ -471,8 +480,8 @@ void stream_send_path(struct stream_end *to, size_t bytes, bool fin)
     if (left == 0 && !fin) {
         return; /* it was all that there was */
     }
-    size = piece_bytes(to);
-    send_pieces(to, left, size != 0 ? size : left, count, fin);
+    cut = choose_cut(to, bytes);
+    send_pieces(to, left, &cut, fin);
     if (to->segments[to->first].at <= sched_of(to->link)->now) {
         stream_deliver(to);
     } else if (!sim_timer_is_armed(&to->timer)) {

@@ -19,6 +19,10 @@ local function member(name)
         workers = pick(name .. "_workers", { 2, 1, 3 }),
         driver = pick(name .. "_driver", { "epoll", "poll", "select" }),
         fast_dispatch = pick(name .. "_fast_dispatch", { false, true }),
+        throttle = {
+            messages = pick(name .. "_throttle_messages", { 0, 2 }),
+            bytes = pick(name .. "_throttle_bytes", { 0, 60000 }),
+        },
         backoff = { initial = "1ms", max = "50ms" },
         ready_timeout = "2s",
     }

@@ -13,6 +13,9 @@
 
 #define CQ_FIRST_CAP 64
 
+static void reveal(void *arg);
+static void tell_late(void *arg);
+
 int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_context,
                   struct ibv_comp_channel *channel, struct ibv_cq **ret)
 {
@@ -26,6 +29,10 @@ int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_co
     if (cqe < 1 || cqe > nic->is->max_cqe) {
         return -EINVAL;
     }
+    err = nic_fault_create(nic);
+    if (err < 0) {
+        return err;
+    }
     cq = calloc(1, sizeof(*cq));
     if (cq == NULL) {
         return -ENOMEM;
@@ -37,6 +44,8 @@ int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_co
     cq->ibv.channel = channel;
     cq->ibv.cqe = (int)cq->depth;
     list_init(&cq->in_channel);
+    sim_timer_init(&cq->reveal, reveal, cq);
+    sim_timer_init(&cq->late_event, tell_late, cq);
     sched_queue_init(&cq->acks, "acknowledgement of events of", "a CQ");
     if (channel != NULL) {
         cq->channel = container_of(channel, struct nic_channel, ibv);
@@ -56,6 +65,8 @@ int nic_destroy_cq(struct verbs *v, struct ibv_cq *ibv)
     if (cq->users > 0) {
         return -EBUSY;
     }
+    sim_timer_cancel(&nic_sched(cq->nic)->timers, &cq->reveal);
+    sim_timer_cancel(&nic_sched(cq->nic)->timers, &cq->late_event);
     list_unlink(&cq->in_channel); /* events nobody got are gone */
     nic_async_forget(cq->ibv.context, &cq->ibv);
     while (cq->unacked > 0) {
@@ -99,13 +110,79 @@ static bool make_room(struct nic_cq *cq)
     return true;
 }
 
-static void raise_event(struct nic_cq *cq)
+static void tell_channel(struct nic_cq *cq)
 {
-    cq->armed = NIC_DISARMED;
     if (cq->channel != NULL && !list_is_linked(&cq->in_channel)) {
         list_push_back(&cq->channel->events.queue, &cq->in_channel);
         nic_events_ready(&cq->channel->events);
     }
+}
+
+static void tell_late(void *arg)
+{
+    tell_channel(arg);
+}
+
+static void raise_event(struct nic_cq *cq)
+{
+    struct scheduler *s = nic_sched(cq->nic);
+    uint64_t late = nic_fault_event(cq->nic);
+
+    cq->armed = NIC_DISARMED;
+    if (late == 0) {
+        tell_channel(cq);
+    } else if (!sim_timer_is_armed(&cq->late_event)) {
+        sim_timer_arm(&s->timers, &cq->late_event, s->now + late);
+    }
+}
+
+static void raise_if_armed(struct nic_cq *cq, bool solicited)
+{
+    if (cq->armed == NIC_ARMED || (cq->armed == NIC_ARMED_SOLICITED && solicited)) {
+        raise_event(cq);
+    }
+}
+
+/* What was hidden can be seen: for who looks on it has just completed. */
+static void reveal(void *arg)
+{
+    struct nic_cq *cq = arg;
+    bool solicited = false;
+    uint32_t n = cq->hidden;
+
+    cq->hidden = 0;
+    for (uint32_t i = cq->n - n; i < cq->n; i++) {
+        solicited |= cqe_at(cq, i)->solicited;
+    }
+    if (n > 0) {
+        raise_if_armed(cq, solicited);
+    }
+}
+
+/* The last `n` cannot be seen for so long. */
+static void hide(struct nic_cq *cq, uint32_t n, uint64_t ns)
+{
+    struct scheduler *s = nic_sched(cq->nic);
+
+    cq->hidden = n;
+    sim_timer_arm(&s->timers, &cq->reveal, s->now + ns);
+}
+
+/* The last one goes before `most` of other queues, among those that can be seen alike. */
+static void overtake(struct nic_cq *cq, uint32_t most)
+{
+    uint32_t first = cq->hidden > 0 ? cq->n - cq->hidden : 0, at = cq->n - 1;
+    struct nic_cqe it = *cqe_at(cq, at);
+
+    for (; at > first && most > 0; at--, most--) {
+        struct nic_cqe *before = cqe_at(cq, at - 1);
+
+        if (before->qp == it.qp && before->of_sq == it.of_sq) {
+            break;
+        }
+        *cqe_at(cq, at) = *before;
+    }
+    *cqe_at(cq, at) = it;
 }
 
 /* The queue pairs that use a dead CQ die with it. */
@@ -140,17 +217,29 @@ static void overrun(struct nic_cq *cq)
 bool nic_complete(struct nic_qp *qp, struct nic_cq *cq, const struct ibv_wc *wc, bool of_sq,
                   uint32_t sq_released, bool solicited)
 {
+    uint64_t late;
+
     if (cq->dead || cq->nic->failed) {
         return false;
     }
-    if (!make_room(cq)) {
+    if (nic_fault_cq(cq) || !make_room(cq)) {
         overrun(cq);
         return false;
     }
-    *cqe_at(cq, cq->n++) =
-        (struct nic_cqe){.wc = *wc, .qp = qp, .of_sq = of_sq, .sq_released = sq_released};
-    if (cq->armed == NIC_ARMED || (cq->armed == NIC_ARMED_SOLICITED && solicited)) {
-        raise_event(cq);
+    late = nic_fault_late(qp);
+    *cqe_at(cq, cq->n++) = (struct nic_cqe){.wc = *wc,
+                                            .qp = qp,
+                                            .of_sq = of_sq,
+                                            .solicited = solicited,
+                                            .sq_released = sq_released};
+    if (cq->hidden > 0) {
+        cq->hidden++;
+    } else if (late > 0) {
+        hide(cq, 1, late);
+    }
+    overtake(cq, nic_fault_overtake(qp));
+    if (cq->hidden == 0) {
+        raise_if_armed(cq, solicited);
     }
     return true;
 }
@@ -170,11 +259,19 @@ int nic_poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
     int got = 0;
 
     sched_point(nic_sched(cq->nic), SIM_CALL_poll_cq);
-    if (cq->n == 0 || cq->nic->failed) {
+    if (cq->n > cq->hidden) {
+        uint64_t hide_ns;
+
+        n = nic_fault_poll(cq->nic, n, &hide_ns);
+        if (hide_ns > 0) {
+            hide(cq, cq->n, hide_ns);
+        }
+    }
+    if (cq->n == cq->hidden || cq->nic->failed) {
         spend_empty_poll(cq->nic);
         return 0;
     }
-    while (got < n && cq->n > 0) {
+    while (got < n && cq->n > cq->hidden) {
         struct nic_cqe *cqe = cqe_at(cq, 0);
 
         wc[got++] = cqe->wc;
@@ -198,18 +295,22 @@ int nic_req_notify_cq(struct ibv_cq *ibv, int solicited_only)
     } else if (cq->armed == NIC_DISARMED) {
         cq->armed = NIC_ARMED_SOLICITED;
     }
+    if (nic_fault_extra_event(cq->nic)) {
+        raise_event(cq);
+    }
     return 0;
 }
 
 void nic_cq_forget(struct nic_cq *cq, const struct nic_qp *qp, bool purge)
 {
-    uint32_t kept = 0;
+    uint32_t kept = 0, seen = cq->n - cq->hidden;
 
     for (uint32_t i = 0; i < cq->n; i++) {
         struct nic_cqe cqe = *cqe_at(cq, i);
 
         if (cqe.qp == qp) {
             if (purge) {
+                cq->hidden -= i >= seen;
                 continue;
             }
             cqe.qp = NULL;

@@ -67,6 +67,9 @@ static int create_channel(struct verbs *v, struct ibv_context *ctx,
     struct nic_channel *channel;
     int err = nic_control(nic);
 
+    if (err == 0) {
+        err = nic_fault_create(nic);
+    }
     if (err < 0) {
         return err;
     }
@@ -148,7 +151,8 @@ static bool is_about_qp(enum ibv_event_type type)
 {
     return type == IBV_EVENT_QP_FATAL || type == IBV_EVENT_QP_REQ_ERR ||
            type == IBV_EVENT_QP_ACCESS_ERR || type == IBV_EVENT_COMM_EST ||
-           type == IBV_EVENT_SQ_DRAINED || type == IBV_EVENT_QP_LAST_WQE_REACHED;
+           type == IBV_EVENT_SQ_DRAINED || type == IBV_EVENT_QP_LAST_WQE_REACHED ||
+           type == IBV_EVENT_PATH_MIG || type == IBV_EVENT_PATH_MIG_ERR;
 }
 
 static bool is_about_srq(enum ibv_event_type type)

@@ -14,6 +14,9 @@ int nic_alloc_pd(struct verbs *v, struct ibv_context *ctx, struct ibv_pd **ret)
     struct nic_pd *pd;
     int err = nic_control(nic);
 
+    if (err == 0) {
+        err = nic_fault_create(nic);
+    }
     if (err < 0) {
         return err;
     }
@@ -62,6 +65,10 @@ int nic_reg_mr(struct verbs *v, struct ibv_pd *pd, void *addr, size_t len, int a
     }
     if (addr == NULL) {
         return -EFAULT;
+    }
+    err = nic_fault_reg_mr(nic);
+    if (err < 0) {
+        return err;
     }
     mr = calloc(1, sizeof(*mr));
     if (mr == NULL) {

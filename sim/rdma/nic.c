@@ -185,6 +185,7 @@ static void nic_free(struct verbs *v)
     struct nic *nic = to_nic(v);
 
     CHECK(list_is_empty(&nic->contexts));
+    nic_faults_fini(nic);
     list_unlink(&nic->of_fabric);
     free(nic);
 }
@@ -259,6 +260,7 @@ int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verb
         nic_decisions(nic)->rate[i] = SIM_RATE_ALWAYS;
     }
     init_gids(nic);
+    nic_faults_init(nic);
     list_init(&nic->of_fabric);
     list_push_back(&fabric->nics, &nic->of_fabric);
     *ret = &nic->base;

@@ -11,6 +11,7 @@
 #ifndef MSGRLAB_SIM_RDMA_NIC_H
 #define MSGRLAB_SIM_RDMA_NIC_H
 
+#include "sim/faults.h"
 #include "sim/file.h"
 #include "sim/rdma/rdma.h"
 
@@ -43,6 +44,9 @@ struct nic {
     struct rdma_wire wire;
     uint32_t next_qpn, next_key;
     struct rdma_objects objects;
+    struct sim_faults *faults; /* borrowed; NULL: none */
+    struct sim_timer port_returns, gid_returns;
+    uint32_t gid_away; /* what comes back with gid_returns */
 };
 
 /* Events that wait to be read: a descriptor is readable when there are any. */
@@ -90,7 +94,7 @@ struct nic_cqe {
     struct ibv_wc wc;
     struct nic_qp *qp;    /* borrowed; NULL: destroyed */
     uint32_t sq_released; /* requests of its send queue that are over, this one included */
-    bool of_sq;
+    bool of_sq, solicited;
 };
 
 enum nic_armed { NIC_DISARMED, NIC_ARMED_SOLICITED, NIC_ARMED };
@@ -103,6 +107,9 @@ struct nic_cq {
     uint32_t first, n, cap, depth;
     enum nic_armed armed;
     bool dead;              /* after an overrun */
+    uint32_t hidden;        /* the last so many of the ring cannot be seen yet */
+    struct sim_timer reveal;     /* then they can */
+    struct sim_timer late_event; /* a completion event that was held back */
     struct list in_channel; /* an event waits to be got */
     uint32_t unacked;       /* events got, CQ and async */
     struct sim_queue acks;  /* destroy_cq waits here */
@@ -127,6 +134,7 @@ struct nic_wqe {
     uint32_t psn, n_psn; /* given when it is first sent; n_psn 0: it was not */
     struct nic_remote remote;
     bool responded; /* a READ or an atomic whose data came */
+    enum ibv_wc_status doom; /* it fails so; SUCCESS: it need not */
     uint8_t *copy;  /* owned: inline data; NULL: none */
 };
 
@@ -144,6 +152,7 @@ struct nic_srq {
     struct nic_pd *pd;
     struct nic_wq wq;
     uint32_t limit; /* 0: not armed */
+    bool dead;
     uint32_t unacked;
     struct sim_queue acks;
     int users; /* QPs */
@@ -163,6 +172,10 @@ struct nic_qp {
     uint32_t unacked;             /* async events got */
     struct sim_queue acks;
     bool told_last_wqe, told_comm_est;
+    char peer[FAULT_NAME]; /* the node at the other end, from RTR on */
+    bool has_event_behind;
+    enum ibv_event_type event_behind; /* comes behind the flush */
+    struct sim_timer late_event;      /* LAST_WQE_REACHED */
 
     /* Requester: [released, una) are over, [una, next) on the way, [next, posted) wait. */
     struct nic_wq sq;
@@ -217,6 +230,7 @@ struct nic_packet {
     uint32_t dest_qpn, psn, n_psn;
     enum nic_packet_kind kind;
     enum ibv_wc_status status; /* NAK_ERROR: what the requester sees; NAK_RNR: the timer */
+    enum ibv_wc_status doom; /* the responder refuses it so; SUCCESS: it does not */
     enum ibv_wr_opcode opcode;
     bool first, last, solicited;
     __be32 imm;
@@ -386,7 +400,41 @@ void nic_responder_flush(struct nic_qp *qp);
 struct ibv_wc nic_error_wc(const struct nic_qp *qp, uint64_t wr_id,
                            enum ibv_wc_status status);
 
+/* ---- faults.c: 0 or SUCCESS or false: nothing of the kind happens ---- */
+void nic_faults_init(struct nic *nic);
+void nic_faults_fini(struct nic *nic);
+/* Negative errno. */
+int nic_fault_create(struct nic *nic); /* PD, channel, CQ, SRQ */
+int nic_fault_create_qp(struct nic *nic);
+int nic_fault_reg_mr(struct nic *nic);
+int nic_fault_modify(struct nic_qp *qp, enum ibv_qp_state to);
+/* Positive errno, as the data verbs. `qp` NULL: an SRQ. */
+int nic_fault_post_send(struct nic_qp *qp);
+int nic_fault_post_recv(struct nic *nic, struct nic_qp *qp);
+/* How a request is to fail. Some statuses come about before anything is sent, some at the
+ * responder, the others when it is acknowledged. */
+enum ibv_wc_status nic_fault_send(struct nic_qp *qp);
+enum ibv_wc_status nic_fault_recv(struct nic_qp *qp);
+bool nic_status_is_local(enum ibv_wc_status status);
+bool nic_status_is_remote(enum ibv_wc_status status);
+bool nic_fault_qp(struct nic_qp *qp); /* true: it is in ERR now */
+bool nic_fault_srq(struct nic_srq *srq);
+bool nic_fault_cq(struct nic_cq *cq);
+uint64_t nic_fault_late(struct nic_qp *qp);       /* ns until a CQE is seen */
+uint32_t nic_fault_overtake(struct nic_qp *qp);   /* CQEs of others it comes before */
+uint64_t nic_fault_event(struct nic *nic);        /* ns until a completion event comes */
+bool nic_fault_extra_event(struct nic *nic);
+/* How many of `n` a poll may give; *ret_hide_ns: none, and they are seen so much later. */
+int nic_fault_poll(struct nic *nic, int n, uint64_t *ret_hide_ns);
+/* True: it did with LAST_WQE_REACHED what is to be done. */
+bool nic_fault_last_wqe(struct nic_qp *qp);
+/* Whatever may happen to the device when it has something to send. */
+void nic_fault_device(struct nic_qp *qp);
+bool nic_fault_packet(struct nic_qp *qp, enum fault_id id);
+
 /* ---- wire.c ---- */
+/* The node that has the GID; "" for none. */
+const char *nic_node_at(const struct nic *nic, const union ibv_gid *gid);
 struct rdma_fabric *nic_fabric(struct sim_node *node);
 /* Room for `len` bytes. NULL: no memory (the packet is lost then). */
 struct nic_packet *nic_packet_new(struct nic *nic, uint32_t len);

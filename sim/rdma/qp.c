@@ -41,6 +41,7 @@ static uint32_t free_qpn(struct nic *nic)
 }
 
 static void flush(void *arg);
+static void tell_last_wqe(void *arg);
 
 static int check_init(const struct nic *nic, const struct ibv_qp_init_attr *attr)
 {
@@ -108,6 +109,7 @@ static void enter(struct nic_qp *qp, struct ibv_pd *pd)
     sim_actor_init(nic_decisions(nic), &qp->actor, name);
     sched_queue_init(&qp->acks, "acknowledgement of events of", "a QP");
     sim_timer_init(&qp->flush, flush, qp);
+    sim_timer_init(&qp->late_event, tell_last_wqe, qp);
     nic_requester_init(qp);
     list_init(&qp->of_nic);
     list_push_back(bucket_of(nic, qp->ibv.qp_num), &qp->of_nic);
@@ -129,6 +131,9 @@ int nic_create_qp(struct verbs *v, struct ibv_pd *pd, struct ibv_qp_init_attr *a
 
     if (err == 0) {
         err = check_init(nic, attr);
+    }
+    if (err == 0) {
+        err = nic_fault_create_qp(nic);
     }
     if (err < 0) {
         return err;
@@ -165,6 +170,7 @@ int nic_destroy_qp(struct verbs *v, struct ibv_qp *ibv)
     list_unlink(&qp->of_nic); /* no packet finds it any more */
     nic_requester_stop(qp);
     sim_timer_cancel(&nic_sched(nic)->timers, &qp->flush);
+    sim_timer_cancel(&nic_sched(nic)->timers, &qp->late_event);
     while (qp->unacked > 0) {
         sched_block(nic_sched(nic), &qp->acks, UINT64_MAX);
     }
@@ -183,6 +189,11 @@ int nic_destroy_qp(struct verbs *v, struct ibv_qp *ibv)
 
 /* ---- the end in ERR ---- */
 
+static void tell_last_wqe(void *arg)
+{
+    nic_async_qp(arg, IBV_EVENT_QP_LAST_WQE_REACHED);
+}
+
 static void flush(void *arg)
 {
     struct nic_qp *qp = arg;
@@ -194,7 +205,13 @@ static void flush(void *arg)
     nic_responder_flush(qp);
     if (qp->srq != NULL && qp->nic->is->last_wqe && !qp->told_last_wqe) {
         qp->told_last_wqe = true;
-        nic_async_qp(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
+        if (!nic_fault_last_wqe(qp)) {
+            nic_async_qp(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
+        }
+    }
+    if (qp->has_event_behind) {
+        qp->has_event_behind = false;
+        nic_async_qp(qp, qp->event_behind);
     }
 }
 
@@ -291,6 +308,9 @@ static int post_one(struct nic_qp *qp, const struct ibv_send_wr *wr)
     int err = qp->nic->failed ? EIO : check_send(qp, wr);
 
     if (err == 0) {
+        err = nic_fault_post_send(qp);
+    }
+    if (err == 0) {
         put_send(qp, wr);
     }
     return err;
@@ -338,7 +358,10 @@ int nic_post_recv(struct ibv_qp *ibv, struct ibv_recv_wr *wr, struct ibv_recv_wr
         return EINVAL;
     }
     for (; wr != NULL && err == 0; wr = err == 0 ? wr->next : wr) {
-        err = qp->nic->failed ? EIO : nic_wq_post_recv(&qp->rq, wr);
+        err = qp->nic->failed ? EIO : nic_fault_post_recv(qp->nic, qp);
+        if (err == 0) {
+            err = nic_wq_post_recv(&qp->rq, wr);
+        }
         if (err != 0) {
             *bad_wr = wr;
         }

@@ -5,6 +5,7 @@
  * properties").
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/util.h"
@@ -140,6 +141,8 @@ static void enter_state(struct nic_qp *qp, enum ibv_qp_state to)
         reset(qp);
     } else if (to == IBV_QPS_RTR && from != to) {
         qp->epsn = qp->attr.rq_psn & PSN_MASK;
+        snprintf(qp->peer, sizeof(qp->peer), "%s",
+                 nic_node_at(qp->nic, &qp->attr.ah_attr.grh.dgid));
     } else if (to == IBV_QPS_RTS && from == IBV_QPS_RTR) {
         nic_requester_start(qp);
     } else if (to == IBV_QPS_RTS) {
@@ -169,6 +172,12 @@ int nic_modify_qp(struct verbs *v, struct ibv_qp *ibv, struct ibv_qp_attr *attr,
     }
     if (to == IBV_QPS_RTR && !nic_resolve(qp, &attr->ah_attr.grh.dgid)) {
         return -ETIMEDOUT;
+    }
+    if ((mask & IBV_QP_STATE) != 0) {
+        err = nic_fault_modify(qp, to);
+    }
+    if (err < 0) {
+        return err;
     }
     take_values(qp, attr, mask);
     enter_state(qp, to);

@@ -98,7 +98,7 @@ bool nic_take_recv(struct nic_qp *qp, struct nic_wqe *ret, struct ibv_sge *ret_s
     if (qp->srq == NULL) {
         return take(&qp->rq, ret, ret_sges);
     }
-    if (!take(&qp->srq->wq, ret, ret_sges)) {
+    if (qp->srq->dead || !take(&qp->srq->wq, ret, ret_sges)) {
         return false;
     }
     look_at_limit(qp->srq);
@@ -118,6 +118,10 @@ int nic_create_srq(struct verbs *v, struct ibv_pd *pd, struct ibv_srq_init_attr 
     if (attr->attr.max_wr == 0 || attr->attr.max_wr > (uint32_t)nic->is->max_srq_wr ||
         attr->attr.max_sge > (uint32_t)nic->is->max_sge) {
         return -EINVAL;
+    }
+    err = nic_fault_create(nic);
+    if (err < 0) {
+        return err;
     }
     srq = calloc(1, sizeof(*srq));
     if (srq == NULL) {
@@ -196,14 +200,41 @@ int nic_destroy_srq(struct verbs *v, struct ibv_srq *ibv)
     return 0;
 }
 
+/* It is dead, and so are the queue pairs that have it. */
+static void srq_fails(struct nic_srq *srq)
+{
+    srq->dead = true;
+    nic_async_srq(srq, IBV_EVENT_SRQ_ERR);
+    for (int i = 0; i < NIC_QP_BUCKETS; i++) {
+        list_for_each(&srq->nic->qps[i], it)
+        {
+            struct nic_qp *qp = container_of(it, struct nic_qp, of_nic);
+
+            if (qp->srq == srq && qp->state != IBV_QPS_RESET) {
+                nic_qp_to_err(qp);
+            }
+        }
+    }
+}
+
+static int post_one(struct nic_srq *srq, const struct ibv_recv_wr *wr)
+{
+    int err = srq->nic->failed || srq->dead ? EIO : nic_fault_post_recv(srq->nic, NULL);
+
+    return err != 0 ? err : nic_wq_post_recv(&srq->wq, wr);
+}
+
 int nic_post_srq_recv(struct ibv_srq *ibv, struct ibv_recv_wr *wr,
                       struct ibv_recv_wr **bad_wr)
 {
     struct nic_srq *srq = to_srq(ibv);
 
     sched_point(nic_sched(srq->nic), SIM_CALL_post_recv);
+    if (nic_fault_srq(srq)) {
+        srq_fails(srq);
+    }
     for (; wr != NULL; wr = wr->next) {
-        int err = srq->nic->failed ? EIO : nic_wq_post_recv(&srq->wq, wr);
+        int err = post_one(srq, wr);
 
         if (err != 0) {
             *bad_wr = wr;

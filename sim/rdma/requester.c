@@ -182,6 +182,7 @@ static void number(struct nic_qp *qp, struct nic_wqe *wqe)
 {
     uint32_t mtu = nic_mtu(qp);
 
+    wqe->doom = nic_fault_send(qp);
     wqe->psn = qp->next_psn;
     wqe->n_psn = MAX(1u, (wqe->len + mtu - 1) / mtu);
     if (nic_is_read(wqe->opcode)) {
@@ -205,6 +206,11 @@ static struct nic_packet *make_packet(struct nic_qp *qp, enum ibv_wc_status *ret
     offset = skipped * nic_mtu(qp);
     p = nic_packet_new(qp->nic, is_read ? 0 : wqe->len - offset);
     CHECK(p != NULL);
+    if (nic_status_is_local(wqe->doom)) {
+        free(p);
+        *ret_status = wqe->doom;
+        return NULL;
+    }
     err = is_read ? 0 : gather(qp, qp->next, offset, p);
     if (err < 0 || (!nic_has_route(qp) && qp->nic->is->port_err_at_send)) {
         free(p);
@@ -216,6 +222,7 @@ static struct nic_packet *make_packet(struct nic_qp *qp, enum ibv_wc_status *ret
     p->kind = !is_read                          ? PACKET_SEND
               : wqe->opcode == IBV_WR_RDMA_READ ? PACKET_READ
                                                 : PACKET_ATOMIC;
+    p->doom = nic_status_is_remote(wqe->doom) ? wqe->doom : IBV_WC_SUCCESS;
     p->opcode = wqe->opcode;
     p->imm = wqe->imm;
     p->remote = wqe->remote;
@@ -264,6 +271,12 @@ static void ring_doorbell(void *arg)
     int burst = 0;
 
     qp->in_rnr = false;
+    if (qp->state == IBV_QPS_RTS) {
+        nic_fault_device(qp);
+        if (qp->nic->failed || nic_fault_qp(qp)) {
+            return;
+        }
+    }
     while (qp->state == IBV_QPS_RTS && qp->next != qp->sq.posted && burst++ < SEND_BURST) {
         if (!send_next(qp)) {
             break;
@@ -301,6 +314,10 @@ static void acknowledge(struct nic_qp *qp, uint32_t psn)
         if (nic_is_read(wqe->opcode) && !wqe->responded) {
             qp->una_psn = wqe->psn; /* its data is missing: it will be asked for again */
             break;
+        }
+        if (wqe->doom != IBV_WC_SUCCESS) {
+            fail(qp, wqe->doom);
+            return;
         }
         complete(qp, IBV_WC_SUCCESS);
     }

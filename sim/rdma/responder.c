@@ -109,12 +109,34 @@ static bool has_bad_mtu(const struct nic_qp *qp, const struct nic_packet *p)
            (qp->nic->is->checks_send_mtu || nic_is_write(p->opcode));
 }
 
+/* As a fault says: of the receive, or of the send. */
+static void refuse(struct nic_qp *qp, enum ibv_wc_status local, enum ibv_wc_status remote)
+{
+    if (remote == IBV_WC_SUCCESS) {
+        remote = local == IBV_WC_LOC_LEN_ERR ? IBV_WC_REM_INV_REQ_ERR : IBV_WC_REM_OP_ERR;
+    } else if (local == IBV_WC_SUCCESS) {
+        local =
+            remote == IBV_WC_REM_INV_REQ_ERR ? IBV_WC_LOC_LEN_ERR : IBV_WC_LOC_QP_OP_ERR;
+    }
+    if (remote == IBV_WC_REM_ACCESS_ERR && qp->nic->is->access_event) {
+        nic_async_qp(qp, IBV_EVENT_QP_ACCESS_ERR);
+    }
+    fail(qp, (int)local, (int)remote);
+}
+
 /* Bytes of a SEND from `skip` on. False: the queue pair failed, or waits. */
 static bool receive_send(struct nic_qp *qp, const struct nic_packet *p, uint32_t skip)
 {
+    bool begins = !qp->receiving;
+    enum ibv_wc_status doom;
     int err;
 
-    if (!qp->receiving && !nic_responder_begin(qp)) {
+    if (begins && !nic_responder_begin(qp)) {
+        return false;
+    }
+    doom = begins ? nic_fault_recv(qp) : IBV_WC_SUCCESS;
+    if (doom != IBV_WC_SUCCESS || p->doom != IBV_WC_SUCCESS) {
+        refuse(qp, doom, p->doom);
         return false;
     }
     if (p->len - skip > qp->rx.len - qp->rx_at || has_bad_mtu(qp, p)) {

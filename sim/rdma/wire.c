@@ -61,6 +61,13 @@ static struct nic *nic_at(struct rdma_fabric *fabric, const union ibv_gid *gid)
     return NULL;
 }
 
+const char *nic_node_at(const struct nic *nic, const union ibv_gid *gid)
+{
+    const struct nic *there = nic_at(nic->fabric, gid);
+
+    return there != NULL ? there->node->base.name : "";
+}
+
 static void arrive(void *arg)
 {
     struct nic_packet *p = arg;
@@ -153,7 +160,9 @@ static bool lose_some(struct nic_qp *qp, struct nic_packet *p)
 
     for (uint32_t i = 0; i < p->n_psn; i++) {
         if (!draw(qp, SIM_SITE_RDMA_LOSS, wire->lost) &&
-            !draw(qp, SIM_SITE_RDMA_DAMAGE, wire->damaged)) { /* the ICRC tells */
+            !draw(qp, SIM_SITE_RDMA_DAMAGE, wire->damaged) && /* the ICRC tells */
+            !nic_fault_packet(qp, FAULT_V27_DROP) &&
+            !nic_fault_packet(qp, FAULT_V27_DAMAGE)) {
             continue;
         }
         if (p->kind != PACKET_SEND || i == 0) {
@@ -200,7 +209,8 @@ void nic_send_packet(struct nic_qp *qp, struct nic_packet *p)
         return;
     }
     travel(qp, p, at);
-    if (draw(qp, SIM_SITE_RDMA_TWICE, qp->nic->wire.duplicated)) {
+    if (draw(qp, SIM_SITE_RDMA_TWICE, qp->nic->wire.duplicated) ||
+        nic_fault_packet(qp, FAULT_V27_REPEAT)) {
         send_twice(qp, p, at);
     }
 }

@@ -74,7 +74,8 @@ static int rdma_accept(struct server_socket *base, struct worker *w,
     }
     if (err < 0) {
         os_close(stack->os, fd);
-        return err;
+        /* The device's: of a listener they would say that nobody waits, or it is none. */
+        return err == -EAGAIN || err == -EINVAL ? -ENOBUFS : err;
     }
     apply_sndbuf(s, opts);
     *ret_peer = entity_addr_from_sockaddr((const struct sockaddr *)&peer, ADDR_MSGR2, 0);

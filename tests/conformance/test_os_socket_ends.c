@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * test_os_socket_ends.c: the socket slots of os.h when something ends: full backlogs, queues
- * that nobody accepts, RST against FIN, half-closed streams, and who is told of an error.
- * Loopback only.
- */
+/* test_os_socket_ends.c: the socket slots of os.h when something ends: full backlogs,
+ * queues that nobody accepts, RST against FIN, half-closed streams, and who is told of
+ * an error. Loopback only. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -215,7 +213,8 @@ END_TEST
 
 /* ---- S04: connecting ---- */
 
-/* A socket that is still connecting has nothing to read, no room, no peer and no events. */
+/* A socket that is still connecting has nothing to read, no room, no peer and no
+ * events. */
 START_TEST(connecting_socket_waits)
 {
     struct sockaddr_storage peer;
@@ -231,8 +230,8 @@ START_TEST(connecting_socket_waits)
 }
 END_TEST
 
-/* Connecting again: -EALREADY on the way; when there, 0 for who asks first and then -EISCONN;
- * a listener is -EISCONN. */
+/* Connecting again: -EALREADY on the way; when there, 0 for who asks first and then
+ * -EISCONN; a listener is -EISCONN. */
 START_TEST(connecting_twice)
 {
     struct sockaddr_storage at;
@@ -250,7 +249,8 @@ START_TEST(connecting_twice)
 }
 END_TEST
 
-/* A refused connect: poll says so, one call gets the reason, then it is an ended socket. */
+/* A refused connect: poll says so, one call gets the reason, then it is an ended
+ * socket. */
 START_TEST(refusal_is_told_once)
 {
     struct sockaddr_storage at;
@@ -456,7 +456,8 @@ START_TEST(half_close_is_no_hangup)
 }
 END_TEST
 
-/* Shut for reading: reads the end at once, and still whatever comes; the peer may send. */
+/* Shut for reading: reads the end at once, and still whatever comes; the peer may
+ * send. */
 START_TEST(shut_for_reading)
 {
     int fds[2];

@@ -181,9 +181,11 @@ run no-script 5 campaign nothing.lua --seeds 1..9
 
 # ---- 4. shipped workloads ---------------------------------------------------------------
 
-for profile in none schedule lite chaos; do
-    run lite-$profile 0 campaign scenarios/campaigns/lite.lua --seeds 1..30 \
-        --profile $profile -o "$tmp/lite.d"
+for script in scenarios/campaigns/*.lua; do
+    for profile in none schedule lite chaos; do
+        name=$(basename "$script" .lua)-$profile
+        run "$name" 0 campaign "$script" --seeds 1..30 --profile $profile -o "$tmp/shipped"
+    done
 done
 
 echo "$checks checks, $failures failures"

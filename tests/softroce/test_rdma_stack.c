@@ -218,14 +218,15 @@ static void check_receives_are_posted(struct rdma_stack *stack)
 /* ---- the end of a connection ---- */
 
 /* Data that was sent before a shutdown and a close in the same breath arrives (R11), then
- * the end. */
+ * the end: half of it can only be received when the other half has been read, which is long
+ * after the close. */
 START_TEST(close_loses_nothing)
 {
     uint8_t out[32768], in[sizeof(out)];
     size_t got = 0;
     ssize_t n;
 
-    make_ends("", "");
+    make_ends("retry_cnt=7,linger_ms=20000", "receive_queue_len=4,receive_buffers=4");
     connect_ends();
     for (size_t i = 0; i < sizeof(out); i++) {
         out[i] = testlib_pattern(5, i);
@@ -233,6 +234,7 @@ START_TEST(close_loses_nothing)
     ck_assert_int_eq(send_bytes(a.socket, out, sizeof(out)), sizeof(out));
     connected_socket_shutdown(a.socket);
     close_end(&a);
+    os_sleep_ns(os, 100 * NSEC_PER_MSEC);
     while ((n = read_some(b.socket, in + got, sizeof(in) - got)) > 0) {
         got += (size_t)n;
         if (got == sizeof(in)) {
@@ -369,16 +371,25 @@ enum { STREAMS = 6, STREAM_BYTES = 200000 };
 struct stream {
     struct connected_socket *from, *to;
     size_t sent, got;
+    bool may_send; /* nothing was refused since it was last writable */
 };
+
+static void is_writable(void *arg, int fd, int mask)
+{
+    (void)fd;
+    (void)mask;
+    ((struct stream *)arg)->may_send = true;
+}
 
 static void pump(struct stream *s)
 {
     static uint8_t bytes[30000];
-    ssize_t n = 1;
+    ssize_t n;
 
-    while (n > 0 && s->sent < STREAM_BYTES) {
+    while (s->may_send && s->sent < STREAM_BYTES) {
         n = send_bytes(s->from, bytes, MIN(sizeof(bytes), STREAM_BYTES - s->sent));
         ck_assert_int_ge(n, 0);
+        s->may_send = n > 0;
         s->sent += (size_t)n;
     }
     do {
@@ -388,9 +399,9 @@ static void pump(struct stream *s)
     } while (n > 0);
 }
 
-/* A send pool of two chunks for six busy connections. The test holds both until all six wait.
- * Then each is woken in its turn, none is forgotten (R22): only events drive them, so a lost
- * wake-up hangs the test. */
+/* A send pool of two chunks for six busy connections. The test holds both until all six
+ * wait. Then each is woken in its turn, none is forgotten (R22): only events drive them, so
+ * a lost wake-up hangs the test. */
 START_TEST(send_pool_waiters_are_all_woken)
 {
     struct stream streams[STREAMS] = {{0}};
@@ -400,14 +411,17 @@ START_TEST(send_pool_waiters_are_all_woken)
     int done = 0;
 
     list_init(&held);
-    make_ends("send_buffers=2,retry_cnt=7", "");
+    make_ends("send_buffers=2,retry_cnt=7,receive_buffers=256", "receive_buffers=256");
     for (int i = 0; i < STREAMS; i++) {
+        const struct file_callback writable = {.fn = is_writable, .arg = &streams[i]};
+
         connect_ends();
-        streams[i] = (struct stream){.from = a.socket, .to = b.socket};
+        streams[i] = (struct stream){.from = a.socket, .to = b.socket, .may_send = true};
         event_center_create_file_event(&worker.center, connected_socket_fd(a.socket),
-                                       OS_READABLE | OS_WRITABLE, &cb);
+                                       OS_WRITABLE, &writable);
         event_center_create_file_event(&worker.center, connected_socket_fd(b.socket),
                                        OS_READABLE, &cb);
+        event_center_process(&worker.center, 0); /* it is writable now */
     }
     ck_assert_uint_eq(chunk_pool_take(&a.stack->tx_pool, 3, &held, NULL), 2);
     for (int i = 0; i < STREAMS; i++) {
@@ -429,7 +443,7 @@ START_TEST(send_pool_waiters_are_all_woken)
     }
     for (int i = 0; i < STREAMS; i++) {
         event_center_delete_file_event(&worker.center, connected_socket_fd(streams[i].from),
-                                       OS_READABLE | OS_WRITABLE);
+                                       OS_WRITABLE);
         event_center_delete_file_event(&worker.center, connected_socket_fd(streams[i].to),
                                        OS_READABLE);
         connected_socket_close(streams[i].from);

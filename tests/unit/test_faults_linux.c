@@ -84,8 +84,8 @@ START_TEST(each_occurrence_alone)
     struct fault_talk_result result;
 
     if (fault_info(id)->decision < 0 || id == FAULT_R01_ALLOC ||
-        fault_info(id)->group == 'L' || /* only the simulated network has these */
-        id == FAULT_T06_SUSPEND) {      /* a suspended patience is at its end */
+        fault_info(id)->group == 'L' || fault_info(id)->group == 'V' || /* simulated only */
+        id == FAULT_T06_SUSPEND) { /* a suspended patience is at its end */
         return;
     }
     for (rule.nth = 1; rule.nth <= OCCURRENCES; rule.nth++) {

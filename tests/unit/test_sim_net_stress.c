@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * test_sim_net_stress.c: streams under random faults of the network, 200 seeds: no byte is
- * lost, doubled or moved, unless bytes are corrupted; the same seed is the same run, and so
- * is the log of its decisions alone; after the heal everything arrives.
- */
+/* test_sim_net_stress.c: streams under random faults of the network, 200 seeds: no
+ * byte is lost, doubled or moved, unless bytes are corrupted; the same seed is the
+ * same run, and so is the log of its decisions alone; after the heal everything
+ * arrives. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_sim_rdma_faults.c: every fault of the virtual RDMA device happens, and the engine
+ * notices it: scenarios/rdma_errors.lua shows each error status and each async event; each
+ * fault at each of its first occurrences leaves a stack that starts or says why not, that
+ * reconnects, and that leaves nothing behind.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/trace.h"
+#include "engine/util.h"
+#include "scenarios/run.h"
+#include "sim/rdma/rdma.h"
+#include "stacks/rdma/rdma_stack.h"
+#include "tests/lib/testlib.h"
+
+/* ---- what the scenario shows ---- */
+
+static const char *const statuses[] = {
+    "LOC_LEN_ERR",   "LOC_QP_OP_ERR",   "LOC_PROT_ERR",      "WR_FLUSH_ERR",
+    "BAD_RESP_ERR",  "REM_INV_REQ_ERR", "REM_ACCESS_ERR",    "REM_OP_ERR",
+    "RETRY_EXC_ERR", "FATAL_ERR",       "RNR_RETRY_EXC_ERR", "REM_ABORT_ERR",
+    "GENERAL_ERR",   "RESP_TIMEOUT_ERR"};
+static const char *const events[] = {"CQ_ERR",           "QP_FATAL",
+                                     "QP_REQ_ERR",       "QP_ACCESS_ERR",
+                                     "COMM_EST",         "SQ_DRAINED",
+                                     "PATH_MIG",         "PATH_MIG_ERR",
+                                     "DEVICE_FATAL",     "PORT_ACTIVE",
+                                     "PORT_ERR",         "LID_CHANGE",
+                                     "PKEY_CHANGE",      "SM_CHANGE",
+                                     "SRQ_ERR",          "SRQ_LIMIT_REACHED",
+                                     "GID_CHANGE",       "QP_LAST_WQE_REACHED",
+                                     "CLIENT_REREGISTER"};
+
+#define IDS_MAX 65536
+
+/* Which strings of the trace are which, and how often the stack recorded them. */
+struct shown {
+    signed char status[IDS_MAX], event[IDS_MAX]; /* index + 1; 0: another string */
+    int n_status[ARRAY_SIZE(statuses)], n_event[ARRAY_SIZE(events)];
+};
+
+static signed char index_of(const char *const *list, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i], text) == 0) {
+            return (signed char)(i + 1);
+        }
+    }
+    return 0;
+}
+
+static void see(void *arg, const struct trace_record *record, const struct trace_name *name)
+{
+    struct shown *s = arg;
+
+    if (name != NULL && name->what == TRACE_NAME_STRING) {
+        ck_assert_uint_lt(name->id, IDS_MAX);
+        s->status[name->id] = index_of(statuses, ARRAY_SIZE(statuses), name->text);
+        s->event[name->id] = index_of(events, ARRAY_SIZE(events), name->text);
+    } else if (record != NULL && record->kind == TP_CQE_ERROR) {
+        int i = s->status[record->a1 % IDS_MAX];
+
+        ck_assert_int_gt(i, 0); /* no error that RC SEND and RECV do not have */
+        s->n_status[i - 1]++;
+    } else if (record != NULL && record->kind == TP_ASYNC_EVENT) {
+        int i = s->event[record->a0 % IDS_MAX];
+
+        ck_assert_int_gt(i, 0);
+        s->n_event[i - 1]++;
+    }
+}
+
+START_TEST(scenario_shows_all)
+{
+    struct shown *shown = calloc(1, sizeof(*shown));
+    struct run_opts opts = {.script = "scenarios/rdma_errors.lua",
+                            .timeout_ns = 60 * NSEC_PER_SEC,
+                            .quiet = true,
+                            .world = {.on = "sim",
+                                      .stack = "rdma",
+                                      .title = "test",
+                                      .seed = (uint64_t)_i,
+                                      .driver = (enum event_driver_kind)(_i % 3),
+                                      .observer = {see, shown}}};
+    struct run_outcome outcome;
+
+    ck_assert_msg(run_scenario(&opts, &outcome) == EXIT_OK, "seed %d: %s", _i,
+                  outcome.signature);
+    ck_assert(!outcome.skipped);
+    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+        ck_assert_msg(shown->n_status[i] > 0, "%s never came", statuses[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+        ck_assert_msg(shown->n_event[i] > 0, "%s never came", events[i]);
+    }
+    for (int id = 0; id < FAULT_COUNT; id++) {
+        const struct fault_info *info = fault_info((enum fault_id)id);
+
+        ck_assert_msg(info->group != 'V' || outcome.fired[id] > 0 ||
+                          id == FAULT_V03_START || id == FAULT_V05_REG_MR,
+                      "%s never happened", info->name);
+    }
+    run_outcome_fini(&outcome);
+    free(shown);
+}
+END_TEST
+
+/* ---- each occurrence alone ---- */
+
+static const char story[] =
+    "fault.accept { 'conn_loss', 'refused', 'no_resource' }\n"
+    "local a = node { 'a', workers = 1, policy = 'lossy_client',\n"
+    "                 backoff = { initial = '5ms', max = '20ms' } }\n"
+    "local b = node { 'b', workers = 1, echo = true }\n"
+    "a:start() b:start()\n"
+    "local f = fault.inject { id = '%s', node = '%s', nth = %d }\n"
+    "for i = 1, 3 do\n"
+    "    local c = a:connect(b, { anon = true })\n"
+    "    pcall(c.send_many, c, 5, { type = 'ping', data = 40000 })\n"
+    "    sleep('50ms')\n"
+    "    c:close()\n"
+    "end\n"
+    "f:stop()\n"
+    "sleep('2s')\n"
+    "if %s then\n"
+    "    local c = a:connect(b, { anon = true })\n"
+    "    c:send_many(5, { type = 'ping', data = 40000 })\n"
+    "    expect.delivered(b, 5):from(c):in_order():exactly_once()\n"
+    "end\n";
+
+#define OCCURRENCES 12
+
+/* How often it fired. */
+static uint32_t tell(enum fault_id id, const char *node, int nth)
+{
+    const struct fault_info *info = fault_info(id);
+    bool recovers = (info->consequences & FC_NODE_LOSS) == 0;
+    char path[] = "/tmp/msgrlab-test-XXXXXX", text[2000];
+    struct run_opts opts = {.script = path,
+                            .timeout_ns = 60 * NSEC_PER_SEC,
+                            .quiet = true,
+                            .world = {.on = "sim",
+                                      .stack = "rdma",
+                                      .rdma = nth % 2 == 0 ? NULL : "polling_us=0",
+                                      .title = "test",
+                                      .seed = (uint64_t)nth}};
+    struct run_outcome outcome;
+    uint32_t fired;
+    int fd = mkstemp(path), n;
+
+    ck_assert_int_ge(fd, 0);
+    n = snprintf(text, sizeof(text), story, info->name, node, nth,
+                 recovers ? "true" : "false");
+    ck_assert_int_eq(write(fd, text, (size_t)n), n);
+    close(fd);
+    ck_assert_msg(run_scenario(&opts, &outcome) == EXIT_OK, "%s at %s, occurrence %d: %s",
+                  info->name, node, nth, outcome.signature);
+    fired = outcome.fired[id];
+    run_outcome_fini(&outcome);
+    unlink(path);
+    return fired;
+}
+
+START_TEST(each_occurrence_alone)
+{
+    enum fault_id id = (enum fault_id)_i;
+    uint32_t all = 0;
+
+    if (fault_info(id)->group != 'V' || id == FAULT_V03_START) {
+        return;
+    }
+    for (int nth = 1; nth <= OCCURRENCES; nth++) {
+        all += tell(id, "a", nth) + tell(id, "b", nth);
+    }
+    ck_assert_msg(all > 0 || id == FAULT_V05_REG_MR, "%s never fired",
+                  fault_info(id)->name);
+}
+END_TEST
+
+/* ---- starting ---- */
+
+struct start {
+    struct os *os;
+    struct sim_faults *faults;
+    int err;
+    char why[200];
+};
+
+static void start_stack(void *arg)
+{
+    struct start *s = arg;
+    struct network_stack *stack;
+    struct verbs *verbs;
+
+    CHECK(rdma_verbs_new(s->os, &rdma_hca, &verbs) == 0);
+    rdma_faults_set(verbs, s->faults);
+    s->err = rdma_stack_new(s->os, verbs, NULL, &stack, s->why, sizeof(s->why));
+    if (s->err == 0) {
+        network_stack_free(stack);
+    }
+}
+
+/* Whatever fails first, the stack says so, and nothing is left of it. */
+START_TEST(start_fails_cleanly)
+{
+    const struct sim_world_opts opts = {.seed = 1};
+    struct fault_rule rule = {.id = FAULT_V03_START, .count = 1, .nth = 1};
+    uint64_t fired;
+
+    do {
+        struct sim_world *world = sim_world_new(&opts);
+        struct start s = {.os = sim_world_node(world, 1, "a")};
+        int number;
+
+        s.faults = sim_faults_new(sim_world_decisions(world), 1);
+        number = sim_faults_add(s.faults, &rule);
+        ck_assert_int_eq(sim_world_run(world, start_stack, &s), SIM_OK);
+        fired = sim_faults_rule_fired(s.faults, number);
+        ck_assert_int_eq(s.err, fired != 0 ? -ENOMEM : 0);
+        ck_assert_int_eq(fired != 0, s.why[0] != '\0');
+        ck_assert_int_eq(sim_node_open_fds(s.os), 0);
+        sim_world_free(world);
+        sim_faults_free(s.faults);
+        rule.nth++;
+    } while (fired != 0);
+    ck_assert_uint_gt(rule.nth, 8); /* a PD, two channels and CQs, two pools, an SRQ */
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sim_rdma_faults");
+    TCase *tc = tcase_create("engine");
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, scenario_shows_all, 0, 6);
+    tcase_add_loop_test(tc, each_occurrence_alone, 0, FAULT_COUNT);
+    tcase_add_test(tc, start_fails_cleanly);
+    suite_add_tcase(suite, tc);
+    return testlib_run(suite);
+}
