@@ -23,45 +23,52 @@
 #define CAUSES_MAX 6
 
 const struct reference_edge reference_edges[] = {
-    {AT_S1, AT_S2, EDGE_CALL, false},
-    {AT_S2, AT_S3, EDGE_CALL, false},
-    {AT_S3, AT_OUT_QUEUE, EDGE_CALL, false},
-    {AT_S3, AT_EXTERNAL, EDGE_WAKE, false},
-    {AT_EXTERNAL, AT_PIPE, EDGE_WAKE, false},
-    {AT_PIPE, AT_WAIT, EDGE_WAKE, false},
-    {AT_WAIT, AT_FILES, EDGE_CALL, false},
-    {AT_EXTERNAL, AT_S4, EDGE_WAKE, false},
-    {AT_OUT_QUEUE, AT_S4, EDGE_CALL, false},
-    {AT_S4, AT_OUTGOING, EDGE_COPY, false},
-    {AT_OUTGOING, AT_S5, EDGE_CALL, false},
-    {AT_S5, AT_S6, EDGE_CALL, false},
-    {AT_S6, AT_WIRE, EDGE_COPY, false},
-    {AT_WIRE, AT_FILES, EDGE_WIRE, false},
-    {AT_FILES, AT_R3, EDGE_WAKE, false},
-    {AT_R3, AT_R5, EDGE_CALL, false},
-    {AT_R5, AT_R4, EDGE_CALL, false},
-    {AT_R5, AT_R6, EDGE_CALL, false},
-    {AT_WIRE, AT_R6, EDGE_COPY, false},
-    {AT_R6, AT_RECV_BUF, EDGE_CALL, false},
-    {AT_RECV_BUF, AT_R5, EDGE_COPY, false},
-    {AT_R5, AT_R7, EDGE_CALL, false},
-    {AT_R7, AT_DISPATCH_QUEUE, EDGE_CALL, false},
-    {AT_DISPATCH_QUEUE, AT_BEGIN, EDGE_WAKE, false},
-    {AT_R7, AT_FAST, EDGE_CALL, true},
-    {AT_R4, AT_R5, EDGE_CALL, true},
-    {AT_R4, AT_R7, EDGE_CALL, true}, /* an empty message */
-    {AT_R7, AT_R5, EDGE_CALL, true}, /* the next frame */
-    {AT_FAST, AT_R5, EDGE_CALL, true},
-    {AT_R6, AT_R5, EDGE_COPY, true},    /* large pieces bypass recv_buf */
-    {AT_FILES, AT_S4, EDGE_WAKE, true}, /* the socket is writable again */
-    {AT_FILES, AT_S5, EDGE_WAKE, true},
-    {AT_EXTERNAL, AT_S5, EDGE_WAKE, true}, /* control frames only */
-    {AT_EXTERNAL, AT_R3, EDGE_WAKE, true}, /* a throttle let go */
-    {AT_EXTERNAL, AT_R5, EDGE_WAKE, true},
-    {AT_FILES, AT_R5, EDGE_WAKE, true},
-    {AT_S2, AT_DISPATCH_QUEUE, EDGE_CALL, true}, /* local delivery */
-    {AT_BEGIN, AT_S1, EDGE_CALL, true},          /* an answer */
-    {AT_FAST, AT_S1, EDGE_CALL, true},
+    {AT_S1, AT_S2, EDGE_CALL, false, WITH_ANY},
+    {AT_S2, AT_S3, EDGE_CALL, false, WITH_ANY},
+    {AT_S3, AT_OUT_QUEUE, EDGE_CALL, false, WITH_ANY},
+    {AT_S3, AT_EXTERNAL, EDGE_WAKE, false, WITH_ANY},
+    {AT_EXTERNAL, AT_PIPE, EDGE_WAKE, false, WITH_ANY},
+    {AT_PIPE, AT_WAIT, EDGE_WAKE, false, WITH_ANY},
+    {AT_WAIT, AT_FILES, EDGE_CALL, false, WITH_ANY},
+    {AT_EXTERNAL, AT_S4, EDGE_WAKE, false, WITH_ANY},
+    {AT_OUT_QUEUE, AT_S4, EDGE_CALL, false, WITH_ANY},
+    {AT_S4, AT_OUTGOING, EDGE_COPY, false, WITH_ANY},
+    {AT_OUTGOING, AT_S5, EDGE_CALL, false, WITH_ANY},
+    {AT_S5, AT_S6, EDGE_CALL, false, WITH_ANY},
+    {AT_S6, AT_WIRE, EDGE_COPY, false, WITH_TCP},
+    {AT_WIRE, AT_FILES, EDGE_WIRE, false, WITH_TCP},
+    {AT_S6, AT_S7, EDGE_COPY, false, WITH_RDMA},
+    {AT_S7, AT_WIRE, EDGE_CALL, false, WITH_RDMA},
+    {AT_WIRE, AT_R1, EDGE_WIRE, false, WITH_RDMA},
+    {AT_R1, AT_R2, EDGE_CALL, false, WITH_RDMA},
+    {AT_R2, AT_NOTIFY, EDGE_WAKE, false, WITH_RDMA},
+    {AT_NOTIFY, AT_FILES, EDGE_WAKE, false, WITH_RDMA},
+    {AT_R2, AT_R6, EDGE_COPY, false, WITH_RDMA},
+    {AT_FILES, AT_R3, EDGE_WAKE, false, WITH_ANY},
+    {AT_R3, AT_R5, EDGE_CALL, false, WITH_ANY},
+    {AT_R5, AT_R4, EDGE_CALL, false, WITH_ANY},
+    {AT_R5, AT_R6, EDGE_CALL, false, WITH_ANY},
+    {AT_WIRE, AT_R6, EDGE_COPY, false, WITH_TCP},
+    {AT_R6, AT_RECV_BUF, EDGE_CALL, false, WITH_ANY},
+    {AT_RECV_BUF, AT_R5, EDGE_COPY, false, WITH_ANY},
+    {AT_R5, AT_R7, EDGE_CALL, false, WITH_ANY},
+    {AT_R7, AT_DISPATCH_QUEUE, EDGE_CALL, false, WITH_ANY},
+    {AT_DISPATCH_QUEUE, AT_BEGIN, EDGE_WAKE, false, WITH_ANY},
+    {AT_R7, AT_FAST, EDGE_CALL, true, WITH_ANY},
+    {AT_R4, AT_R5, EDGE_CALL, true, WITH_ANY},
+    {AT_R4, AT_R7, EDGE_CALL, true, WITH_ANY}, /* an empty message */
+    {AT_R7, AT_R5, EDGE_CALL, true, WITH_ANY}, /* the next frame */
+    {AT_FAST, AT_R5, EDGE_CALL, true, WITH_ANY},
+    {AT_R6, AT_R5, EDGE_COPY, true, WITH_ANY},    /* large pieces bypass recv_buf */
+    {AT_FILES, AT_S4, EDGE_WAKE, true, WITH_ANY}, /* the socket is writable again */
+    {AT_FILES, AT_S5, EDGE_WAKE, true, WITH_ANY},
+    {AT_EXTERNAL, AT_S5, EDGE_WAKE, true, WITH_ANY}, /* control frames only */
+    {AT_EXTERNAL, AT_R3, EDGE_WAKE, true, WITH_ANY}, /* a throttle let go */
+    {AT_EXTERNAL, AT_R5, EDGE_WAKE, true, WITH_ANY},
+    {AT_FILES, AT_R5, EDGE_WAKE, true, WITH_ANY},
+    {AT_S2, AT_DISPATCH_QUEUE, EDGE_CALL, true, WITH_ANY}, /* local delivery */
+    {AT_BEGIN, AT_S1, EDGE_CALL, true, WITH_ANY},          /* an answer */
+    {AT_FAST, AT_S1, EDGE_CALL, true, WITH_ANY},
 };
 const size_t reference_edges_n = ARRAY_SIZE(reference_edges);
 
@@ -82,6 +89,12 @@ static enum place place_of(uint16_t kind)
         return AT_S5;
     case JOIN_S6:
         return AT_S6;
+    case JOIN_S7:
+        return AT_S7;
+    case JOIN_R1:
+        return AT_R1;
+    case JOIN_R2:
+        return AT_R2;
     case JOIN_R3:
         return AT_R3;
     case JOIN_R4:
@@ -110,6 +123,9 @@ const char *place_name(enum place place)
         [AT_S4] = "S4",
         [AT_S5] = "S5",
         [AT_S6] = "S6",
+        [AT_S7] = "S7",
+        [AT_R1] = "R1",
+        [AT_R2] = "R2",
         [AT_R3] = "R3",
         [AT_R4] = "R4",
         [AT_R5] = "R5",
@@ -125,6 +141,7 @@ const char *place_name(enum place place)
         [AT_OUTGOING] = "outgoing",
         [AT_RECV_BUF] = "recv_buf",
         [AT_DISPATCH_QUEUE] = "dispatch queue",
+        [AT_NOTIFY] = "notify fd",
         [AT_WIRE] = "socket",
     };
 
@@ -138,10 +155,11 @@ const char *place_title(enum place place)
         [AT_S1] = "S1 send_message", [AT_S2] = "S2 submit_message",
         [AT_S3] = "S3 queue",        [AT_S4] = "S4 write_message",
         [AT_S5] = "S5 try_send",     [AT_S6] = "S6 stack_send",
-        [AT_R3] = "R3 read_event",   [AT_R4] = "R4 allocate",
-        [AT_R5] = "R5 read_until",   [AT_R6] = "R6 read_bulk",
-        [AT_R7] = "R7 dispatch",     [AT_FAST] = "fast_dispatch",
-        [AT_BEGIN] = "ms_dispatch",
+        [AT_S7] = "S7 post_send",    [AT_R1] = "R1 poll_cq",
+        [AT_R2] = "R2 notify",       [AT_R3] = "R3 read_event",
+        [AT_R4] = "R4 allocate",     [AT_R5] = "R5 read_until",
+        [AT_R6] = "R6 read_bulk",    [AT_R7] = "R7 dispatch",
+        [AT_FAST] = "fast_dispatch", [AT_BEGIN] = "ms_dispatch",
     };
 
     CHECK(place < AT_STEPS);
@@ -170,6 +188,7 @@ struct collector {
     struct iopath *path;
     struct thread_state *threads; /* by place in the reader's list */
     struct map by_edge;
+    uint8_t poller[256]; /* the lane of a node's R2 */
     bool failed;
 };
 
@@ -242,12 +261,18 @@ static void choose_lanes(struct collector *c)
 
         if (place < AT_STEPS) {
             thread_of(c, r)->steps |= (uint16_t)(1u << place);
+            c->path->rdma |= place == AT_S7 || place == AT_R1;
         }
     }
     while (make_lanes(c, level) > BOXES_MAX && level < 2) {
         level++;
     }
     c->path->grouped = grouped[level];
+    for (size_t i = 0; i < trace_reader_threads(c->in->reader); i++) {
+        if ((c->threads[i].steps & 1u << AT_R2) != 0) {
+            c->poller[trace_reader_thread(c->in->reader, i)->node] = c->threads[i].lane;
+        }
+    }
 }
 
 /* ---- edges ------------------------------------------------------------------------ */
@@ -440,8 +465,24 @@ static void take_sending(struct collector *c, struct thread_state *t,
         if (from < AT_STEPS) {
             count(edge_of(c, from, thread_of(c, parent)->lane, AT_S6, t->lane), 1, 0);
         }
-        if (r->val > 0) {
+        if (r->val > 0 && !c->path->rdma) {
             count(edge_of(c, AT_S6, t->lane, AT_WIRE, 0), 1, (uint32_t)r->val);
+        }
+    } else if (step == AT_S7) {
+        count(edge_of(c, AT_S6, t->lane, AT_S7, t->lane), 1, (uint32_t)r->val);
+        count(edge_of(c, AT_S7, t->lane, AT_WIRE, 0), 1, (uint32_t)r->val);
+    }
+}
+
+/* What the RDMA stack's dispatcher thread does. */
+static void take_polling(struct collector *c, struct thread_state *t,
+                         const struct trace_record *r, enum place step)
+{
+    if (step == AT_R2) {
+        count(edge_of(c, AT_R1, t->lane, AT_R2, t->lane), 1, 0);
+        if (r->a1 != 0) { /* it was empty: the worker wakes */
+            c->path->notifies++;
+            count(edge_of(c, AT_R2, t->lane, AT_NOTIFY, 0), 1, 0);
         }
     }
 }
@@ -458,11 +499,16 @@ static void take_step(struct collector *c, struct thread_state *t,
         t->step = step;
         t->step_ns = r->ts;
     }
-    if (step <= AT_S6) {
+    if (step <= AT_S7) {
         take_sending(c, t, r, step);
+    } else if (step <= AT_R2) {
+        take_polling(c, t, r, step);
     } else if (step == AT_R6) {
         if (r->val > 0) {
-            count(edge_of(c, AT_WIRE, 0, AT_R6, t->lane), 1, (uint32_t)r->val);
+            enum place from = c->path->rdma ? AT_R2 : AT_WIRE;
+
+            count(edge_of(c, from, c->path->rdma ? c->poller[r->node] : 0, AT_R6, t->lane),
+                  1, (uint32_t)r->val);
             t->pending_bytes += (uint32_t)r->val;
         }
         t->pending_calls++;
@@ -570,7 +616,13 @@ static void take_message(struct collector *c, size_t m)
         count_wait(edge_of(c, AT_OUT_QUEUE, 0, AT_S4, lane[JOIN_S4]), r[JOIN_S3]->ts,
                    r[JOIN_S4]->ts - MIN(r[JOIN_S4]->ts, r[JOIN_S4]->aux));
     }
-    if (r[JOIN_S6] && r[JOIN_R3]) {
+    if (r[JOIN_S7] && r[JOIN_R1]) {
+        count_wait(edge_of(c, AT_WIRE, 0, AT_R1, lane[JOIN_R1]), r[JOIN_S7]->ts,
+                   r[JOIN_R1]->ts);
+    }
+    if (r[JOIN_R2] && r[JOIN_R3]) {
+        count_wait(edge_of(c, AT_NOTIFY, 0, AT_FILES, 0), r[JOIN_R2]->ts, r[JOIN_R3]->ts);
+    } else if (r[JOIN_S6] && r[JOIN_R3]) {
         count_wait(edge_of(c, AT_WIRE, 0, AT_FILES, 0), r[JOIN_S6]->ts, r[JOIN_R3]->ts);
     }
     if (r[JOIN_ENQUEUE] && r[JOIN_BEGIN]) {
@@ -623,6 +675,12 @@ void iopath_free(struct iopath *path)
     }
     free(path->edges);
     free(path);
+}
+
+bool iopath_expects(const struct iopath *path, const struct reference_edge *edge)
+{
+    return !edge->optional &&
+           (edge->stack == WITH_ANY || (edge->stack == WITH_RDMA) == path->rdma);
 }
 
 bool iopath_has(const struct iopath *path, enum place from, enum place to)

@@ -20,6 +20,9 @@ enum place {
     AT_S4,
     AT_S5,
     AT_S6,
+    AT_S7,
+    AT_R1,
+    AT_R2,
     AT_R3,
     AT_R4,
     AT_R5,
@@ -36,6 +39,7 @@ enum place {
     AT_OUTGOING,
     AT_RECV_BUF,
     AT_DISPATCH_QUEUE,
+    AT_NOTIFY, /* the descriptors by which the RDMA stack wakes a worker */
     AT_WIRE,
     AT_PLACES,
 };
@@ -68,14 +72,20 @@ struct iopath {
     size_t n_edges;
     bool edges_left_out; /* there were too many */
     uint64_t posts, merges, writes, drains, cycles, runs;
+    uint64_t notifies; /* of the RDMA stack */
+    bool rdma;         /* an RDMA stack was recorded: S7, R1 and R2 have their places */
     uint64_t shown; /* records that went into it */
 };
 
-/* The reference: what a TCP messenger does. */
+/* Which runs have a connection. */
+enum reference_stack { WITH_ANY, WITH_TCP, WITH_RDMA };
+
+/* The reference: what a messenger does. */
 struct reference_edge {
     uint8_t from, to; /* enum place */
     uint8_t class_;   /* enum edge_class */
     bool optional;    /* not every run has it: not drawn when unseen */
+    uint8_t stack;    /* enum reference_stack */
 };
 extern const struct reference_edge reference_edges[];
 extern const size_t reference_edges_n;
@@ -83,6 +93,8 @@ extern const size_t reference_edges_n;
 /* NULL if out of memory. */
 struct iopath *iopath_new(const struct view_input *in);
 void iopath_free(struct iopath *path); /* NULL is fine */
+/* Whether the run should have had it. */
+bool iopath_expects(const struct iopath *path, const struct reference_edge *edge);
 /* Was there any such connection, on any thread? */
 bool iopath_has(const struct iopath *path, enum place from, enum place to);
 /* "S3", "out_q", ... */

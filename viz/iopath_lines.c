@@ -43,6 +43,13 @@ static const struct lead {
     {AT_OUTGOING, AT_S5, ROUTE_DOWN, 0, 0, 0, 0, 0},
     {AT_S5, AT_S6, ROUTE_DOWN, 0, 0, 0, 0, 0},
     {AT_S6, AT_WIRE, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S6, AT_S7, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_S7, AT_WIRE, ROUTE_DOWN, 0, 0, 0, 0, 0},
+    {AT_WIRE, AT_R1, ROUTE_UP, 0, 0, 0, 0, 0},
+    {AT_R1, AT_R2, ROUTE_LEFT, 0, 0, 8, 8, 0},
+    {AT_R2, AT_NOTIFY, ROUTE_LEFT, 0, 0, 0, 0, 0},
+    {AT_NOTIFY, AT_FILES, ROUTE_UP, 0, 0, 0, 0, 0},
+    {AT_R2, AT_R6, ROUTE_CHANNEL, COLUMN_IN, 30, -12, 12, 0},
     {AT_S3, AT_EXTERNAL, ROUTE_RIGHT, 0, 0, -8, -8, 0},
     {AT_EXTERNAL, AT_PIPE, ROUTE_DOWN, 0, 0, 0, 0, 0},
     {AT_PIPE, AT_WAIT, ROUTE_DOWN, 0, 0, 0, 0, 0},
@@ -447,7 +454,7 @@ void iopath_draw_lines(struct figure *f)
     for (size_t i = 0; i < reference_edges_n; i++) {
         const struct reference_edge *r = &reference_edges[i];
 
-        if (!r->optional && !iopath_has(f->path, r->from, r->to)) {
+        if (iopath_expects(f->path, r) && !iopath_has(f->path, r->from, r->to)) {
             draw_missing(f, r);
         }
     }

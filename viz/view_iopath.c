@@ -12,7 +12,10 @@
  *       5    outgoing               file events[] ---------> R3              recv_buf
  *       6    S5
  *       7    S6                                                              R6
- *       8    ======================== socket, network, socket ======================
+ *       8    S7                     notify fd <----------- R2 <------------- R1
+ *       9    ======================== socket, network, socket ======================
+ *
+ * Row 8 is there in runs of an RDMA stack only.
  *
  * A step that several threads ran has a box for each, side by side in a frame. Lines from
  * the side lead to the frame, and stand for all of its boxes.
@@ -42,9 +45,11 @@ static const struct {
     [AT_WAIT] = {COLUMN_CENTER, 4},     [AT_FILES] = {COLUMN_CENTER, 5},
     [AT_BEGIN] = {COLUMN_IN, 0},        [AT_DISPATCH_QUEUE] = {COLUMN_IN, 1},
     [AT_R7] = {COLUMN_IN, 2},           [AT_R5] = {COLUMN_IN, 4},
+    [AT_S7] = {COLUMN_OUT, 8},          [AT_NOTIFY] = {COLUMN_CENTER, 8},
+    [AT_R2] = {COLUMN_IN, 8},           [AT_R1] = {COLUMN_BESIDE, 8},
     [AT_R3] = {COLUMN_IN, 5},           [AT_FAST] = {COLUMN_BESIDE, 0},
     [AT_R4] = {COLUMN_BESIDE, 4},       [AT_RECV_BUF] = {COLUMN_BESIDE, 5},
-    [AT_R6] = {COLUMN_BESIDE, 7},       [AT_WIRE] = {COLUMN_CENTER, 8},
+    [AT_R6] = {COLUMN_BESIDE, 7},       [AT_WIRE] = {COLUMN_CENTER, 9},
 };
 
 /* ---- boxes ------------------------------------------------------------------------ */
@@ -76,18 +81,31 @@ static void place_columns(struct figure *f)
     }
 }
 
-static double row_y(unsigned row)
+/* Only an RDMA stack has these. */
+static bool is_left_out(const struct figure *f, enum place place)
 {
+    return !f->path->rdma &&
+           (place == AT_S7 || place == AT_R1 || place == AT_R2 || place == AT_NOTIFY);
+}
+
+static double row_y(const struct figure *f, unsigned row)
+{
+    if (row == 9 && !f->path->rdma) {
+        row = 8;
+    }
     /* A layer's heading needs room above its first row. */
-    return TOP + row * ROW + (row >= 2 ? 24 : 0) + (row >= 7 ? 24 : 0) -
-           (row >= 8 ? 10 : 0);
+    return TOP + row * ROW + (row >= 2 ? 24 : 0) + (row >= 7 ? 24 : 0) +
+           (row < 8          ? 0
+            : !f->path->rdma ? -10
+            : row == 8       ? 24
+                             : 14);
 }
 
 static void draw_lane(struct figure *f, const char *label, int first, int last,
                       unsigned from_row, unsigned to_row)
 {
     double left = f->left[first] - 16, right = f->left[last] + f->width[last] + 16;
-    double top = row_y(from_row) - 50, bottom = row_y(to_row) + 34;
+    double top = row_y(f, from_row) - 50, bottom = row_y(f, to_row) + 34;
 
     drawing_lane(f->d, left, top, right - left, bottom - top, label);
 }
@@ -99,6 +117,9 @@ static void draw_layers(struct figure *f)
     draw_lane(f, "EventCenter", COLUMN_CENTER, COLUMN_CENTER, 2, 6);
     draw_lane(f, "AsyncConnection, receiving", COLUMN_IN, COLUMN_BESIDE, 2, 6);
     draw_lane(f, "NetworkStack", COLUMN_OUT, COLUMN_BESIDE, 7, 7);
+    if (f->path->rdma) {
+        draw_lane(f, "RDMAStack and Verbs", COLUMN_OUT, COLUMN_BESIDE, 8, 8);
+    }
 }
 
 /* The step's number in its colour, over the upper left corner of its box. */
@@ -162,13 +183,13 @@ static void draw_steps(struct figure *f, enum place place)
 
     for (unsigned lane = 0; lane < f->path->n_lanes; lane++) {
         if (f->path->steps[place][lane].calls > 0) {
-            draw_step(f, place, (int)lane, x, row_y(grid[place].row));
+            draw_step(f, place, (int)lane, x, row_y(f, grid[place].row));
             x += BOX_W + BOX_GAP;
             any = true;
         }
     }
     if (!any && place != AT_FAST) { /* fast dispatch is up to the user */
-        draw_step(f, place, -1, x, row_y(grid[place].row));
+        draw_step(f, place, -1, x, row_y(f, grid[place].row));
     }
 }
 
@@ -181,7 +202,7 @@ static void draw_frame(struct figure *f, enum place place)
 
     if (boxes > 1) {
         drawing_box(f->d, &(struct dot_box){.x = f->left[column] + f->width[column] / 2,
-                                            .y = row_y(grid[place].row),
+                                            .y = row_y(f, grid[place].row),
                                             .w = boxes * BOX_W + (boxes - 1) * BOX_GAP +
                                                  2 * GROUP_MARGIN,
                                             .h = BOX_H + 2 * GROUP_MARGIN,
@@ -211,8 +232,14 @@ static void put_structure_label(const struct figure *f, enum place place, char *
     case AT_WAIT:
         snprintf(buf, size, "driver wait\n%s cycles", count_text(a, sizeof(a), p->cycles));
         break;
+    case AT_NOTIFY:
+        snprintf(buf, size, "notify fd of each connection\n%s written",
+                 count_text(a, sizeof(a), p->notifies));
+        break;
     case AT_WIRE:
-        snprintf(buf, size, "socket,  network,  socket");
+        snprintf(buf, size,
+                 p->rdma ? "queue pair,  network,  queue pair"
+                         : "socket,  network,  socket");
         break;
     default:
         snprintf(buf, size, "%s", place_name(place));
@@ -227,7 +254,7 @@ static void draw_structure(struct figure *f, enum place place)
         [AT_PIPE] = DOT_PIPE,       [AT_WAIT] = DOT_ROUND,
         [AT_FILES] = DOT_QUEUE,     [AT_OUTGOING] = DOT_QUEUE,
         [AT_RECV_BUF] = DOT_QUEUE,  [AT_DISPATCH_QUEUE] = DOT_QUEUE,
-        [AT_WIRE] = DOT_WIRE};
+        [AT_NOTIFY] = DOT_PIPE,     [AT_WIRE] = DOT_WIRE};
     int column = grid[place].column;
     double w = place == AT_WIRE
                    ? f->left[COLUMN_BESIDE] + f->width[COLUMN_BESIDE] - f->left[0]
@@ -239,7 +266,7 @@ static void draw_structure(struct figure *f, enum place place)
     put_structure_label(f, place, label, sizeof(label));
     *box = (struct box){.x = place == AT_WIRE ? f->left[0] + w / 2
                                               : f->left[column] + f->width[column] / 2,
-                        .y = row_y(grid[place].row),
+                        .y = row_y(f, grid[place].row),
                         .w = w};
     box->id = drawing_box(f->d, &(struct dot_box){.x = box->x,
                                                   .y = box->y,
@@ -298,14 +325,18 @@ static void draw_figure(struct figure *f, const struct view_input *in)
     drawing_text(f->d, f->left[0] - 16, 18, 16, DOT_INK, text);
     draw_layers(f);
     for (enum place place = 0; place < AT_STEPS; place++) {
-        draw_frame(f, place);
-        draw_steps(f, place);
+        if (!is_left_out(f, place)) {
+            draw_frame(f, place);
+            draw_steps(f, place);
+        }
     }
     for (enum place place = AT_STEPS; place < AT_PLACES; place++) {
-        draw_structure(f, place);
+        if (!is_left_out(f, place)) {
+            draw_structure(f, place);
+        }
     }
     iopath_draw_lines(f);
-    draw_legend(f, row_y(8) + 40);
+    draw_legend(f, row_y(f, 9) + 40);
 }
 
 static int draw_caption(struct figure *f, const struct view_input *in, double y,
@@ -372,7 +403,7 @@ static void put_step_rows(const struct iopath *path, FILE *out)
                 any = true;
             }
         }
-        if (!any) {
+        if (!any && (path->rdma || (place != AT_S7 && place != AT_R1 && place != AT_R2))) {
             fprintf(out, "%-18s not observed\n", place_title(place));
         }
     }
@@ -411,7 +442,7 @@ static void put_edge_rows(const struct iopath *path, FILE *out)
     for (size_t i = 0; i < reference_edges_n; i++) {
         const struct reference_edge *r = &reference_edges[i];
 
-        if (!r->optional && !iopath_has(path, r->from, r->to)) {
+        if (iopath_expects(path, r) && !iopath_has(path, r->from, r->to)) {
             fprintf(out, "%-34s %-34s %-8s not observed\n", place_name(r->from),
                     place_name(r->to), classes[r->class_]);
         }
