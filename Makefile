@@ -98,19 +98,27 @@ demo:
 	$(Q)$(call deps,build)
 	$(Q)+$(call inner,program,plain)
 	$(Q)mkdir -p build/demo
-	build/plain/msgrlab run scenarios/hello.lua --seed 7
+	build/plain/msgrlab run scenarios/hello.lua --stack rdma --seed 7 \
+		--trace build/demo/hello-rdma.trace
+	build/plain/msgrlab show build/demo/hello-rdma.trace --view iopath \
+		-o build/demo/hello-rdma-iopath.svg
 	@echo
 	build/plain/msgrlab run scenarios/hello.lua --on linux --stack tcp \
 		--trace build/demo/hello.trace
 	build/plain/msgrlab show build/demo/hello.trace --view iopath \
 		-o build/demo/hello-iopath.svg
 	@echo
-	@echo 'Above, the same scenario in both worlds: simulated (every run the same) and Linux.'
-	@echo 'The IO path on Linux, drawn from what was observed: build/demo/hello-iopath.svg'
-	@echo 'Open it in any browser:  xdg-open build/demo/hello-iopath.svg'
+	@echo 'Above, the same scenario in both worlds: simulated, over RDMA (every run the same),'
+	@echo 'and on Linux, over TCP. Their IO paths, drawn from what was observed:'
+	@echo '  build/demo/hello-rdma-iopath.svg  build/demo/hello-iopath.svg'
+	@echo 'Open them in any browser:  xdg-open build/demo/hello-rdma-iopath.svg'
 
 picture: demo
-	$(Q)cp build/demo/hello-iopath.svg docs/hello-iopath.svg
+	$(Q)build/plain/msgrlab run scenarios/hello.lua --stack rdma --rdma polling_us=0 \
+		--seed 7 --trace build/demo/hello-event.trace > build/demo/hello-event.log
+	$(Q)build/plain/msgrlab show build/demo/hello-event.trace --view iopath \
+		-o docs/hello-rdma-event-iopath.svg
+	$(Q)cp build/demo/hello-iopath.svg build/demo/hello-rdma-iopath.svg docs/
 
 check:
 	$(Q)$(call deps,check)

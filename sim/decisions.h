@@ -45,7 +45,6 @@
     X(EVENT_BATCH,"t01_batch",  "how many events a wait reports; 0: all there are")      \
     X(EVENT_DELAY,"t01_delay",  "us until a ready descriptor is reported; 0: now")       \
     X(EVENT_AGAIN,"t01_again",  "1: an edge that was reported is looked at once more")   \
-    X(EVENT_NONE, "t01_none",   "us after which a wait ends with nothing; 0: its time")  \
     X(STARVE,     "t05_starve", "ns for which the thread does not run; 0: it may")       \
     X(STAND_BACK, "t05_back",   "points for which it runs only if no other can; 0: none")\
     X(RDMA_FLUSH, "v11_flush",  "2 us steps until CQEs of a flush are seen; 0: at once") \

@@ -14,9 +14,9 @@
  * other), its occurrence is the segment's number there, so that arming one fault moves
  * no other.
  *
- * Bytes of a stream are never lost, doubled or reordered (TCP), but by corruption. A segment
- * that does not get through is sent again after sim_world_opts.resend_ns, then after twice
- * the time, and so on; everything behind it waits. A RST is not sent again.
+ * Bytes of a stream are never lost, doubled or reordered (TCP), but by corruption. A
+ * segment that does not get through is sent again after sim_world_opts.resend_ns, then
+ * after twice the time, and so on; everything behind it waits. A RST is not sent again.
  *
  * `os` may be what decorates a node. Any thread of the world may call.
  */

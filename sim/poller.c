@@ -17,7 +17,6 @@
 #include "sim/file.h"
 
 #define DELAY_US_MAX 100 /* by which readiness may be seen late */
-#define NONE_US_MAX 1000 /* after which a wait may end with nothing */
 #define ORDER_MAX 64     /* of so many the next event is chosen */
 
 #define BAD (POLLERR | POLLHUP) /* always reported */
@@ -313,14 +312,6 @@ static int cut_batch(struct scheduler *s, int n)
     return cut > 0 ? cut : n;
 }
 
-/* When a wait ends although nothing happened; `deadline`: it does not. */
-static uint64_t early_end(struct scheduler *s, uint64_t deadline)
-{
-    uint64_t us = pick(s, SIM_SITE_EVENT_NONE, NONE_US_MAX + 1);
-
-    return us > 0 ? MIN(deadline, s->now + us * NSEC_PER_USEC) : deadline;
-}
-
 static size_t ready_items(const struct epoll *ep)
 {
     size_t n = 0;
@@ -353,7 +344,6 @@ int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n
         n = ready > 1 ? MIN(n, cut_batch(s, (int)ready)) : n;
     }
     deadline = sched_deadline(s, timeout_ns);
-    deadline = deadline > s->now ? early_end(s, deadline) : deadline;
     while ((got = collect(s, to_epoll(f), events, n)) == 0 && deadline > s->now) {
         s->current->wait_fds = &self;
         s->current->n_wait_fds = 1;
@@ -499,7 +489,6 @@ static int poll_until(struct sim_node *n, struct pollfd *fds, int n_fds, int64_t
     uint64_t deadline = sched_deadline(s, timeout_ns);
     int got, err = 0;
 
-    deadline = deadline > s->now ? early_end(s, deadline) : deadline;
     while ((got = look(n, fds, n_fds)) == 0 && deadline > s->now && err == 0) {
         err = wait_for_any(n, fds, n_fds, deadline);
     }

@@ -49,7 +49,6 @@ static void set_rates(struct sim_decisions *d, const struct sim_world_opts *o)
     d->rate[SIM_SITE_EVENT_BATCH] = o->event_batch_rate;
     d->rate[SIM_SITE_EVENT_DELAY] = o->event_delay_rate;
     d->rate[SIM_SITE_EVENT_AGAIN] = o->event_again_rate;
-    d->rate[SIM_SITE_EVENT_NONE] = o->event_none_rate;
     d->rate[SIM_SITE_JITTER] = SIM_RATE_ALWAYS;
     d->defaults = o->defaults;
     d->logging = o->log;

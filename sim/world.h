@@ -94,7 +94,6 @@ struct sim_world_opts {
     uint16_t event_batch_rate; /* fewer are reported than are ready */
     uint16_t event_delay_rate; /* readiness is seen up to 100 us late */
     uint16_t event_again_rate; /* an edge is looked at twice */
-    uint16_t event_none_rate;  /* a wait ends early with nothing */
     bool defaults;             /* replay: no choice but the overrides */
     bool log;                  /* keep the choices for sim_world_decisions */
     /* What no correct program does is a violation (SIM_SAFETY), although an os may bear it:

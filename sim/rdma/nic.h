@@ -106,14 +106,14 @@ struct nic_cq {
     struct nic_cqe *ring;        /* owned; grows up to `depth` */
     uint32_t first, n, cap, depth;
     enum nic_armed armed;
-    bool dead;              /* after an overrun */
-    uint32_t hidden;        /* the last so many of the ring cannot be seen yet */
+    bool dead;                   /* after an overrun */
+    uint32_t hidden;             /* the last so many of the ring cannot be seen yet */
     struct sim_timer reveal;     /* then they can */
     struct sim_timer late_event; /* a completion event that was held back */
-    struct list in_channel; /* an event waits to be got */
-    uint32_t unacked;       /* events got, CQ and async */
-    struct sim_queue acks;  /* destroy_cq waits here */
-    int users;              /* a QP counts once for each role */
+    struct list in_channel;      /* an event waits to be got */
+    uint32_t unacked;            /* events got, CQ and async */
+    struct sim_queue acks;       /* destroy_cq waits here */
+    int users;                   /* a QP counts once for each role */
 };
 
 /* What an RDMA operation is about; `len` of the whole message. */
@@ -133,9 +133,9 @@ struct nic_wqe {
     uint32_t len;        /* of all buffers */
     uint32_t psn, n_psn; /* given when it is first sent; n_psn 0: it was not */
     struct nic_remote remote;
-    bool responded; /* a READ or an atomic whose data came */
+    bool responded;          /* a READ or an atomic whose data came */
     enum ibv_wc_status doom; /* it fails so; SUCCESS: it need not */
-    uint8_t *copy;  /* owned: inline data; NULL: none */
+    uint8_t *copy;           /* owned: inline data; NULL: none */
 };
 
 /* A ring of work requests; the indices run on. */
@@ -230,7 +230,7 @@ struct nic_packet {
     uint32_t dest_qpn, psn, n_psn;
     enum nic_packet_kind kind;
     enum ibv_wc_status status; /* NAK_ERROR: what the requester sees; NAK_RNR: the timer */
-    enum ibv_wc_status doom; /* the responder refuses it so; SUCCESS: it does not */
+    enum ibv_wc_status doom;   /* the responder refuses it so; SUCCESS: it does not */
     enum ibv_wr_opcode opcode;
     bool first, last, solicited;
     __be32 imm;
@@ -420,9 +420,9 @@ bool nic_status_is_remote(enum ibv_wc_status status);
 bool nic_fault_qp(struct nic_qp *qp); /* true: it is in ERR now */
 bool nic_fault_srq(struct nic_srq *srq);
 bool nic_fault_cq(struct nic_cq *cq);
-uint64_t nic_fault_late(struct nic_qp *qp);       /* ns until a CQE is seen */
-uint32_t nic_fault_overtake(struct nic_qp *qp);   /* CQEs of others it comes before */
-uint64_t nic_fault_event(struct nic *nic);        /* ns until a completion event comes */
+uint64_t nic_fault_late(struct nic_qp *qp);     /* ns until a CQE is seen */
+uint32_t nic_fault_overtake(struct nic_qp *qp); /* CQEs of others it comes before */
+uint64_t nic_fault_event(struct nic *nic);      /* ns until a completion event comes */
 bool nic_fault_extra_event(struct nic *nic);
 /* How many of `n` a poll may give; *ret_hide_ns: none, and they are seen so much later. */
 int nic_fault_poll(struct nic *nic, int n, uint64_t *ret_hide_ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_sim_net_nodes.h: three nodes, a connection from the first to the second, and what the
- * tests of the network's faults ask of them. The test itself is a thread of the world.
+ * test_sim_net_nodes.h: three nodes, a connection from the first to the second, and what
+ * the tests of the network's faults ask of them. The test itself is a thread of the world.
  */
 #ifndef MSGRLAB_TESTS_UNIT_TEST_SIM_NET_NODES_H
 #define MSGRLAB_TESTS_UNIT_TEST_SIM_NET_NODES_H

@@ -241,40 +241,6 @@ START_TEST(edges_come_twice)
 }
 END_TEST
 
-static void wait_for_nothing(void *arg)
-{
-    struct play *p = arg;
-    uint64_t before = os_monotonic_ns(p->os);
-    struct os_epoll_event event;
-    int epfd = os_epoll_create(p->os);
-
-    if (p->use_poll) {
-        ck_assert_int_eq(os_poll(p->os, NULL, 0, NSEC_PER_SEC), 0);
-    } else {
-        ck_assert_int_eq(os_epoll_wait(p->os, epfd, &event, 1, NSEC_PER_SEC), 0);
-    }
-    p->longest_ns = os_monotonic_ns(p->os) - before;
-}
-
-/* A wait ends before its time, with nothing. */
-START_TEST(waits_end_early)
-{
-    for (uint16_t rate = 0; rate <= SIM_RATE_ALWAYS; rate += SIM_RATE_ALWAYS) {
-        const struct sim_world_opts opts = {.seed = 1, .event_none_rate = rate};
-        struct sim_world *world = sim_world_new(&opts);
-        struct play p = {.os = sim_world_node(world, 1, "a"), .use_poll = is_poll(_i)};
-
-        ck_assert_int_eq(sim_world_run(world, wait_for_nothing, &p), SIM_OK);
-        if (rate == 0) {
-            ck_assert_uint_eq(p.longest_ns, NSEC_PER_SEC);
-        } else {
-            ck_assert_uint_le(p.longest_ns, NSEC_PER_MSEC);
-        }
-        sim_world_free(world);
-    }
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("sim poller");
@@ -286,7 +252,6 @@ int main(void)
     tcase_add_loop_test(tc, batches_are_cut, 0, 3);
     tcase_add_loop_test(tc, readiness_is_delayed, 0, 3);
     tcase_add_test(tc, edges_come_twice);
-    tcase_add_loop_test(tc, waits_end_early, 1, 3);
     suite_add_tcase(suite, tc);
     return testlib_run(suite);
 }
