@@ -44,7 +44,8 @@ static const struct errno_name errnos[] = {
     E(ECONNABORTED), E(ECONNREFUSED), E(ECONNRESET),    E(EHOSTDOWN),    E(EHOSTUNREACH),
     E(EINVAL),       E(EMFILE),       E(ENETDOWN),      E(ENETUNREACH),  E(ENFILE),
     E(ENOBUFS),      E(ENOMEM),       E(ENONET),        E(ENOPROTOOPT),  E(ENOSPC),
-    E(EOPNOTSUPP),   E(EPERM),        E(EPIPE),        E(EFAULT),         E(EPROTO),       E(ETIMEDOUT),
+    E(EOPNOTSUPP),   E(EPERM),        E(EPIPE),         E(EFAULT),       E(EPROTO),
+    E(ETIMEDOUT),
 #undef E
 };
 

@@ -128,7 +128,7 @@ void sim_decisions_fini(struct sim_decisions *d);
  * is called "name.n". */
 void sim_actor_init(struct sim_decisions *d, struct sim_actor *actor, const char *name);
 
-/* Whether a choice at the site could be anything but 0. If not, callers may leave it out. */
+/* Whether a choice at the site could be anything but 0. If not, it may be left out. */
 static inline bool sim_may_choose(const struct sim_decisions *d, enum sim_site site)
 {
     return d->rate[site] != 0 || d->overrides.used != 0 || d->sequence != NULL;

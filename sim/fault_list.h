@@ -6,8 +6,8 @@
  * Four lists:
  *   FAULTS_OS      what the injector (fault_os.h) does to calls of an os, real or virtual;
  *                  each is a decision site of the same name (decisions.h)
- *   FAULTS_WORLD   what only the simulated world can do: to packets, links and nodes, and to
- *                  its RDMA devices (decision sites, too)
+ *   FAULTS_WORLD   what only the simulated world can do: to packets, links and nodes, and
+ *                  to its RDMA devices (decision sites, too)
  *   FAULTS_GIVEN   what needs no injecting: it is always so, or a script says it
  *   FAULTS_NOT     what does not apply, and why
  *

@@ -74,7 +74,7 @@ struct iopath {
     uint64_t posts, merges, writes, drains, cycles, runs;
     uint64_t notifies; /* of the RDMA stack */
     bool rdma;         /* an RDMA stack was recorded: S7, R1 and R2 have their places */
-    uint64_t shown; /* records that went into it */
+    uint64_t shown;    /* records that went into it */
 };
 
 /* Which runs have a connection. */

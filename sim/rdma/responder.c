@@ -3,8 +3,8 @@
  * responder.c: the receiving half of a queue pair: PSNs in order, receive requests, bytes
  * into buffers, acknowledgements.
  *
- * The struct nic_packet stands for packets psn .. psn + n_psn - 1 of one message. Those that
- * came before are skipped and acknowledged again; a gap is told once.
+ * The struct nic_packet stands for packets psn .. psn + n_psn - 1 of one message. Those
+ * that came before are skipped and acknowledged again; a gap is told once.
  */
 #include <errno.h>
 #include <string.h>
@@ -30,7 +30,7 @@ void nic_responder_fail(struct nic_qp *qp, int remote_status)
     nic_qp_to_err(qp);
 }
 
-/* The receive request ends with an error, and with it the queue pair; the sender is told. */
+/* The receive request ends with an error, and so does the queue pair; the sender is told. */
 static void fail(struct nic_qp *qp, int status, int remote_status)
 {
     struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, (enum ibv_wc_status)status);

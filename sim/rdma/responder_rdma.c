@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * responder_rdma.c: RDMA WRITE, READ and atomics, at the side whose memory it is. Rights are
- * looked at when the operation arrives: those of the queue pair, then those of the key.
+ * responder_rdma.c: RDMA WRITE, READ and atomics, at the side whose memory it is. Rights
+ * are looked at when the operation arrives: those of the queue pair, then those of the key.
  */
 #include <string.h>
 
