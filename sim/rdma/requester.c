@@ -295,6 +295,13 @@ static void ring_doorbell(void *arg)
 
 /* ---- answers ---- */
 
+/* What is not acknowledged will be sent again. */
+static void go_back(struct nic_qp *qp)
+{
+    qp->next = qp->una;
+    qp->next_psn = qp->una_psn;
+}
+
 /* Everything up to, and not including, that PSN arrived. */
 static void acknowledge(struct nic_qp *qp, uint32_t psn)
 {
@@ -304,11 +311,12 @@ static void acknowledge(struct nic_qp *qp, uint32_t psn)
     }
     qp->una_psn = psn;
     qp->retries = qp->rnr_retries = 0;
-    while (qp->una != qp->next) {
+    while (qp->una != qp->sq.posted) {
         const struct nic_wqe *wqe = nic_wq_at(&qp->sq, qp->una);
         uint32_t end = (wqe->psn + wqe->n_psn) & PSN_MASK;
 
-        if (((psn - end) & PSN_MASK) > PSN_MASK / 2) {
+        /* After go_back this may be news of requests that are to be sent again. */
+        if (wqe->n_psn == 0 || ((psn - end) & PSN_MASK) > PSN_MASK / 2) {
             break;
         }
         if (nic_is_read(wqe->opcode) && !wqe->responded) {
@@ -321,16 +329,13 @@ static void acknowledge(struct nic_qp *qp, uint32_t psn)
         }
         complete(qp, IBV_WC_SUCCESS);
     }
+    if ((int32_t)(qp->una - qp->next) > 0) {
+        go_back(qp); /* forward, in this case */
+    }
     arm_ack_timer(qp);
     if (qp->next != qp->sq.posted) {
         nic_requester_kick(qp); /* one that could not be sent may be the oldest now */
     }
-}
-
-static void go_back(struct nic_qp *qp)
-{
-    qp->next = qp->una;
-    qp->next_psn = qp->una_psn;
 }
 
 /* True: it was tried too often, and failed. */
@@ -397,7 +402,7 @@ static void take_response(struct nic_qp *qp, const struct nic_packet *p)
     struct nic_wqe *wqe;
 
     acknowledge(qp, p->psn);
-    if (qp->state != IBV_QPS_RTS || qp->una == qp->next || qp->una_psn != p->psn) {
+    if (qp->state != IBV_QPS_RTS || qp->una == qp->sq.posted || qp->una_psn != p->psn) {
         return;
     }
     wqe = nic_wq_at(&qp->sq, qp->una);

@@ -149,10 +149,12 @@ static int to_rtr(struct side *s, const struct side *peer)
                                IBV_QP_MIN_RNR_TIMER);
 }
 
+static uint8_t ack_timeout = 14;
+
 static int to_rts(struct side *s, uint8_t retry_cnt, uint8_t rnr_retry)
 {
     struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RTS,
-                               .timeout = 14,
+                               .timeout = ack_timeout,
                                .retry_cnt = retry_cnt,
                                .rnr_retry = rnr_retry,
                                .sq_psn = 0xfffffe};
@@ -400,6 +402,26 @@ START_TEST(loss_is_made_up_for)
 }
 END_TEST
 
+/* The ACK timer (16 us) is shorter than the round trip: everything is sent again while its
+ * acknowledgement is on the way, which then comes for requests that wait to be sent again. */
+START_TEST(impatient_sender)
+{
+    ack_timeout = 2;
+    connect_sides(7, 7);
+    for (uint64_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(post_recv(&b, i, 8192, b.mr->lkey), 0);
+    }
+    for (uint64_t i = 0; i < 8; i++) {
+        ck_assert_int_eq(send_signaled(&a, i, 3000), 0);
+    }
+    for (uint64_t i = 0; i < 8; i++) {
+        expect_wc(&b, i, IBV_WC_SUCCESS);
+        expect_wc(&a, i, IBV_WC_SUCCESS);
+    }
+    expect_no_wc(&b);
+}
+END_TEST
+
 /* ---- errors ---- */
 
 START_TEST(too_long)
@@ -599,6 +621,7 @@ static void add_cases(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_test(tc, silence_exceeds_retries);
     tcase_add_test(tc, lost_acks);
     tcase_add_test(tc, loss_is_made_up_for);
+    tcase_add_test(tc, impatient_sender);
     tcase_add_test(tc, too_long);
     tcase_add_test(tc, bad_keys);
     tcase_add_test(tc, bad_receive_key);
