@@ -146,7 +146,9 @@ exhibits:
 determinism:
 	$(Q)$(call deps,check)
 	$(Q)+$(foreach f,$(FLAVOURS),$(call inner,program,$(f)) &&) true
-	$(Q)DETERMINISM_BUILDS='$(addprefix build/,$(FLAVOURS))' tests/run.sh tests/determinism.sh
+	$(Q)+for m in plain-O0 clang-O3; do $(MAKE) DEPS=no matrix-$$m || exit 1; done
+	$(Q)DETERMINISM_BUILDS='$(addprefix build/,$(FLAVOURS) plain-O0 clang-O3)' \
+		tests/run.sh tests/determinism.sh
 
 MATRIX := $(foreach f,plain clang asan clang-asan,$(foreach o,O0 O2 O3,$(f)-$(o)))
 .PHONY: $(addprefix matrix-,$(MATRIX))
