@@ -97,7 +97,7 @@ enum fault_consequence {
     F(X, S12_OPTION_LOST,  "s12_option_lost",  'S', "os.set_option",     FC_DELAY,       \
       "a socket option is taken and has no effect")                                      \
     F(X, S14_SLOW_DRAIN,   "s14_slow_drain",   'S', "os.send",           FC_DELAY,       \
-      "the peer reads value [64] bytes every time [1ms]")                                \
+      "the peer reads value [64] bytes every time [1ms], for 300 sends")                 \
     F(X, T01_SPURIOUS,     "t01_spurious",     'T', "os.poller",         FC_DELAY,       \
       "a descriptor is reported ready and is not")                                       \
     F(X, T01_LATE,         "t01_late",         'T', "os.poller",         FC_DELAY,       \

@@ -52,6 +52,7 @@ struct fault_fd {
     int error;              /* of DEAD, positive, until told */
     /* s14_slow_drain, once begun. */
     uint64_t drain_bytes, drain_ns;
+    uint32_t drain_calls; /* so many more */
     /* Frames. */
     struct frame_watch in, out;
     uint64_t asked_out; /* frames up to this one were asked about */

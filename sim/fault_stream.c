@@ -9,6 +9,7 @@
 #define SEND_AGAIN_NS (10 * NSEC_PER_MSEC)
 #define VANISH_NS NSEC_PER_MSEC
 #define DRAIN_BYTES 64
+#define DRAIN_CALLS 300 /* then the peer reads as before */
 #define DRAIN_NS NSEC_PER_MSEC
 #define SHORT_DRAWS 64
 
@@ -344,9 +345,11 @@ static size_t send_limit(struct fault_os *fo, struct fault_fd *e, const struct i
     if (fault_ask(fo, FAULT_S14_SLOW_DRAIN, e, FAULT_TIME_DRAWS, &shot)) {
         e->drain_bytes = shot.value != 0 ? shot.value : DRAIN_BYTES;
         e->drain_ns = fault_time(&shot, DRAIN_NS);
+        e->drain_calls = DRAIN_CALLS;
     }
     if (e->drain_bytes != 0 && !sim_faults_are_stopped(fo->f)) {
         most = MIN(most, (size_t)e->drain_bytes);
+        e->drain_bytes = --e->drain_calls > 0 ? e->drain_bytes : 0;
     }
     return MAX(most, (size_t)1);
 }
