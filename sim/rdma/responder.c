@@ -30,7 +30,7 @@ void nic_responder_fail(struct nic_qp *qp, int remote_status)
     nic_qp_to_err(qp);
 }
 
-/* The receive request ends with an error, and so does the queue pair; the sender is told. */
+/* The receive request ends with an error, and the queue pair, too; the sender is told. */
 static void fail(struct nic_qp *qp, int status, int remote_status)
 {
     struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, (enum ibv_wc_status)status);
