@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_sim_rdma_faults.c: every fault of the virtual RDMA device happens, and the engine
- * notices it: scenarios/rdma_errors.lua shows each error status and each async event; each
+ * notices it: scenarios/rdma/errors.lua shows each error status and each async event; each
  * fault at each of its first occurrences leaves a stack that starts or says why not, that
  * reconnects, and that leaves nothing behind.
  */
@@ -78,7 +78,7 @@ static void see(void *arg, const struct trace_record *record, const struct trace
 START_TEST(scenario_shows_all)
 {
     struct shown *shown = calloc(1, sizeof(*shown));
-    struct run_opts opts = {.script = "scenarios/rdma_errors.lua",
+    struct run_opts opts = {.script = "scenarios/rdma/errors.lua",
                             .timeout_ns = 60 * NSEC_PER_SEC,
                             .quiet = true,
                             .world = {.on = "sim",

@@ -1,4 +1,4 @@
--- rdma_errors.lua: every error that an RDMA device can show to SEND and RECV.
+-- errors.lua: every error that an RDMA device can show to SEND and RECV.
 --
 -- What it shows: each error status of a completion, each asynchronous event of a queue pair,
 -- a completion queue, an SRQ, a port and a device, and each verb that fails, one by one. The
@@ -11,7 +11,7 @@
 -- The device is hca, the default: rxe gives up some of these connections, and has no
 -- LAST_WQE_REACHED.
 --
---   msgrlab run scenarios/rdma_errors.lua --stack rdma --trace errors.trace
+--   msgrlab run scenarios/rdma/errors.lua --stack rdma --trace errors.trace
 --   msgrlab show errors.trace --view text | grep -E "cqe_error|async_event|rdma_fault"
 
 if world.name ~= "sim" or world.stack ~= "rdma" then

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# sim_rdma.sh: the RDMA stack in the simulated world: scenarios end well on both virtual
+# devices, polling and sleeping, with a shared receive queue and without, and the same seed
+# gives the same run.
+set -u
+# shellcheck source=tests/interop/cli.bash
+. "$(dirname "$0")/cli.bash"
+
+hash_of() { sed -n 's/^trace hash *//p' "$tmp/$1"; }
+
+# twice NAME ARG...: runs it twice, to the same end by the same way
+twice() {
+    local name=$1
+    shift
+    run "$name" 0 run "$@" && run "$name.again" 0 run "$@" || return
+    says "$name" "result        ok"
+    checks=$((checks + 1))
+    [ -n "$(hash_of "$name")" ] && [ "$(hash_of "$name")" = "$(hash_of "$name.again")" ] ||
+        fail "$name: two runs, two hashes: msgrlab run $*"
+}
+
+for script in hello priorities many_connections large_messages external_events edge_and_level; do
+    for device in hca rxe; do
+        for options in polling_us=1000 polling_us=0 support_srq=false,receive_queue_len=32; do
+            for seed in 1 2; do
+                twice "$script-$device-$options-$seed" "scenarios/$script.lua" --stack rdma \
+                    --device $device --rdma $options --seed $seed
+            done
+        done
+    done
+done
+for seed in 1 2 3; do
+    twice "errors-$seed" scenarios/rdma/errors.lua --stack rdma --seed $seed
+done
+run campaign 0 campaign scenarios/campaigns/churn.lua --stack rdma --profile schedule \
+    --seeds 1..200 -o "$tmp/kept"
+run no-device 2 run scenarios/hello.lua --stack rdma --device mlx5 &&
+    says no-device "valid: hca, rxe"
+
+echo "$checks checks, $failures failed"
+[ $failures -eq 0 ]
