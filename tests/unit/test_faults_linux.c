@@ -109,7 +109,7 @@ START_TEST(frames_are_found)
     snprintf(rule.peer, sizeof(rule.peer), _i < 2 ? "b" : "a");
     ck_assert_uint_eq(converse(&rule, DRIVER_EPOLL, &result), 1);
     judge(&rule, &result);
-    ck_assert_int_ge(result.lost, 1); /* real threads may meet again before the end is told */
+    ck_assert_int_ge(result.lost, 1); /* real threads may try again before it is told */
 }
 END_TEST
 
