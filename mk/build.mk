@@ -72,7 +72,10 @@ CHECK_LIBS  = $(call pkg_libs,check)
 FOLDERS := scenarios viz sim/rdma sim stacks/rdma stacks/tcp engine
 MAIN    := scenarios/msgrlab.c
 
-src_of = $(filter-out $(MAIN),$(sort $(wildcard $(1)/*.c)))
+# Folders inside one that are one archive with it, because they use each other.
+INSIDE_sim := net faults check campaign
+
+src_of = $(filter-out $(MAIN),$(sort $(wildcard $(1)/*.c $(INSIDE_$(1):%=$(1)/%/*.c))))
 obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
 lib_of = $(B)/lib$(subst /,_,$(1)).a
 

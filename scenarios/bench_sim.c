@@ -13,7 +13,7 @@
 #include "scenarios/bench.h"
 #include "scenarios/exit_codes.h"
 #include "scenarios/run_cli.h"
-#include "sim/process.h"
+#include "sim/campaign/process.h"
 
 #define ROUNDS_MAX 100
 #define SEEDS_A_ROUND 40

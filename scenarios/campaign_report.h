@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #include "scenarios/run.h"
-#include "sim/campaign.h"
+#include "sim/campaign/campaign.h"
 
 /* What campaign_tally counts by which number. */
 #define TALLY_FAULTS 0  /* + enum fault_id */

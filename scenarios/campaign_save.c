@@ -10,7 +10,7 @@
 
 #include "engine/util.h"
 #include "scenarios/record.h"
-#include "sim/process.h"
+#include "sim/campaign/process.h"
 
 /* ---- the sink --------------------------------------------------------------------- */
 

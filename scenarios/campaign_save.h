@@ -13,7 +13,7 @@
 
 #include "scenarios/campaign_report.h"
 #include "sim/decisions.h"
-#include "sim/process.h"
+#include "sim/campaign/process.h"
 
 #define DECISION_SINK_BYTES (256u << 20) /* address space; touched as needed */
 

@@ -14,7 +14,7 @@
 #include "scenarios/campaign_save.h"
 #include "scenarios/commands.h"
 #include "scenarios/run_cli.h"
-#include "sim/process.h"
+#include "sim/campaign/process.h"
 
 #define MUST_REACH_MAX 64
 #define FAILURES_MAX 1000

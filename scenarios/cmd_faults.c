@@ -15,7 +15,7 @@
 #include "scenarios/cli.h"
 #include "scenarios/commands.h"
 #include "scenarios/exit_codes.h"
-#include "sim/faults.h"
+#include "sim/faults/faults.h"
 
 #define SUMMARY_MAX (64u << 20)
 #define GROUPS "LSTPRBV"

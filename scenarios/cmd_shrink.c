@@ -17,8 +17,8 @@
 #include "scenarios/commands.h"
 #include "scenarios/narrate.h"
 #include "scenarios/record.h"
-#include "sim/process.h"
-#include "sim/shrink.h"
+#include "sim/campaign/process.h"
+#include "sim/campaign/shrink.h"
 
 #define ATTEMPT_REAL_NS (60 * NSEC_PER_SEC)
 #define SHOW_EVERY_NS (5 * NSEC_PER_SEC) /* not on a terminal */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/checkers.h"
+#include "sim/check/checkers.h"
 
 #define WAIT_SLICE_NS (50 * NSEC_PER_MSEC) /* how late Ctrl-C may be noticed */
 

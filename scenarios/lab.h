@@ -191,7 +191,7 @@ struct lab {
     bool closing;     /* the story is over: nothing is counted any more */
     /* The first promise that was broken, whatever the script expects: a wrong byte, a
      * message twice, out of order or behind a gap. In words, and as a signature
-     * (sim/checkers.h). */
+     * (sim/check/checkers.h). */
     char fault[300], fault_signature[120];
     /* The scenario's thread stops waiting when this says so (time limit, Ctrl-C). */
     bool (*is_stopped)(void *arg);

@@ -16,9 +16,9 @@
 #include "engine/limits.h"
 #include "engine/util.h"
 #include "scenarios/lab.h"
-#include "sim/checkers.h"
-#include "sim/faults.h"
-#include "sim/net_faults.h"
+#include "sim/check/checkers.h"
+#include "sim/faults/faults.h"
+#include "sim/net/net_faults.h"
 #include "sim/world.h"
 
 #define PAUSE_WAIT_NS (5 * NSEC_PER_SEC)

@@ -14,7 +14,7 @@
 #include "scenarios/lua_api.h"
 #include "scenarios/lua_args.h"
 #include "scenarios/run.h"
-#include "sim/faults.h"
+#include "sim/faults/faults.h"
 
 #define CLASS "fault"
 #define TAGS_MAX 256

@@ -7,7 +7,7 @@
 #include "scenarios/lua_api.h"
 #include "scenarios/lua_args.h"
 #include "scenarios/run.h"
-#include "sim/profile.h"
+#include "sim/campaign/profile.h"
 
 #define VALUES_MAX 1000
 

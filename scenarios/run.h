@@ -23,7 +23,7 @@
 #include "scenarios/lab.h"
 #include "scenarios/lua_host.h"
 #include "scenarios/world.h"
-#include "sim/faults.h"
+#include "sim/faults/faults.h"
 #include "sim/trace_hash.h"
 
 #define RUN_SETS_MAX 64

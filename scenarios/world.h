@@ -16,7 +16,7 @@
 #include "engine/event_driver.h"
 #include "engine/os.h"
 #include "engine/trace.h"
-#include "sim/profile.h"
+#include "sim/campaign/profile.h"
 #include "sim/trace_hash.h"
 #include "sim/world.h"
 

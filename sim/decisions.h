@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sim/fault_list.h"
+#include "sim/faults/fault_list.h"
 
 // clang-format off
 /* X(ID, name, what is chosen). New ones go to the end. */

@@ -7,8 +7,8 @@
 #define MSGRLAB_SIM_NODE_H
 
 #include "engine/os.h"
-#include "sim/lock_order.h"
-#include "sim/net.h"
+#include "sim/check/lock_order.h"
+#include "sim/net/net.h"
 #include "sim/scheduler.h"
 
 struct sim_file;

@@ -12,7 +12,7 @@
 #include <poll.h>
 
 #include "engine/util.h"
-#include "sim/socket.h"
+#include "sim/net/socket.h"
 
 #define BROKEN (POLLIN | POLLOUT | POLLERR | POLLHUP)
 

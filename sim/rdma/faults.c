@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * faults.c: what the device does wrong: each function asks the catalogue (sim/faults.h,
- * group V) whether it happens here and now. Without a catalogue nothing ever does.
+ * faults.c: what the device does wrong: each function asks the catalogue
+ * (sim/faults/faults.h, group V) whether it happens here and now. Without a catalogue
+ * nothing ever does.
  *
  * Occurrences are those of a queue pair, if there is one, else of the device.
  */

@@ -11,8 +11,8 @@
 #ifndef MSGRLAB_SIM_RDMA_NIC_H
 #define MSGRLAB_SIM_RDMA_NIC_H
 
-#include "sim/faults.h"
-#include "sim/file.h"
+#include "sim/faults/faults.h"
+#include "sim/net/file.h"
 #include "sim/rdma/rdma.h"
 
 #define NIC_GIDS 4

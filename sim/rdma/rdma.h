@@ -29,8 +29,8 @@ int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verb
 
 /* ---- what a device may suffer; `v` is one of these, any thread of the world ---- */
 
-/* Faults of group V happen as this catalogue says (sim/faults.h; borrowed, it outlives
- * `v`); NULL, as at first: none. */
+/* Faults of group V happen as this catalogue says (sim/faults/faults.h; borrowed, it
+ * outlives `v`); NULL, as at first: none. */
 struct sim_faults;
 void rdma_faults_set(struct verbs *v, struct sim_faults *faults);
 

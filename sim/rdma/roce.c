@@ -9,7 +9,7 @@
 
 #include "engine/util.h"
 #include "sim/rdma/nic.h"
-#include "sim/tap.h"
+#include "sim/net/tap.h"
 
 #define ROCE_PORT 4791
 #define UDP_HEADER 8

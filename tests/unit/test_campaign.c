@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "engine/util.h"
-#include "sim/campaign.h"
-#include "sim/process.h"
+#include "sim/campaign/campaign.h"
+#include "sim/campaign/process.h"
 #include "tests/lib/testlib.h"
 
 #define SEEDS 200

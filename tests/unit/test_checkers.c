@@ -11,7 +11,7 @@
 #include "engine/states.h"
 #include "engine/trace_points.h"
 #include "engine/util.h"
-#include "sim/checkers.h"
+#include "sim/check/checkers.h"
 #include "tests/lib/testlib.h"
 
 enum { CENTER = 1, OTHER_CENTER, CONN, LISTENER, THROTTLE };

@@ -9,8 +9,8 @@
 
 #include "engine/util.h"
 #include "sim/node.h"
-#include "sim/pcapng.h"
-#include "sim/tap.h"
+#include "sim/net/pcapng.h"
+#include "sim/net/tap.h"
 #include "tests/lib/testlib.h"
 
 struct seen {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/faults.h"
-#include "sim/profile.h"
+#include "sim/faults/faults.h"
+#include "sim/campaign/profile.h"
 #include "tests/lib/testlib.h"
 
 static const struct sim_world_opts plain = {.strategy = SIM_RANDOM,

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
-#include "sim/shrink.h"
+#include "sim/campaign/shrink.h"
 #include "tests/lib/testlib.h"
 
 #define ITEMS 300

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/faults.h"
-#include "sim/frame_watch.h"
+#include "sim/faults/faults.h"
+#include "sim/faults/frame_watch.h"
 #include "tests/lib/testlib.h"
 
 static struct sim_faults *faults;

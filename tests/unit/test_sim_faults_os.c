@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/fault_os.h"
+#include "sim/faults/fault_os.h"
 #include "sim/world.h"
 #include "tests/lib/testlib.h"
 #include "tests/lib/testos.h"

@@ -10,7 +10,7 @@
 
 #include "engine/frames.h"
 #include "engine/util.h"
-#include "sim/fault_os.h"
+#include "sim/faults/fault_os.h"
 #include "sim/world.h"
 #include "tests/lib/faulttalk.h"
 #include "tests/lib/testlib.h"

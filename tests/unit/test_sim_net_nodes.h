@@ -7,8 +7,8 @@
 #define MSGRLAB_TESTS_UNIT_TEST_SIM_NET_NODES_H
 
 #include "engine/util.h"
-#include "sim/faults.h"
-#include "sim/net_faults.h"
+#include "sim/faults/faults.h"
+#include "sim/net/net_faults.h"
 #include "tests/lib/testlib.h"
 #include "tests/lib/testos.h"
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/faults.h"
-#include "sim/net_faults.h"
+#include "sim/faults/faults.h"
+#include "sim/net/net_faults.h"
 #include "tests/lib/testlib.h"
 #include "tests/lib/testos.h"
 

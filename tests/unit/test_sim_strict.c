@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/lock_order.h"
+#include "sim/check/lock_order.h"
 #include "sim/world.h"
 #include "tests/lib/testlib.h"
 

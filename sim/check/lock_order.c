@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lock_order.c: the graph of classes and the pairs within one. */
+#include "sim/check/lock_order.h"
+
+#include <string.h>
+
+#include "engine/util.h"
+#include "sim/decisions.h"
+
+void lock_order_fini(struct lock_order *o)
+{
+    free(o->edges);
+    free(o->pairs);
+    o->edges = NULL;
+    o->pairs = NULL;
+}
+
+struct lock_id lock_order_id(struct lock_order *o, const char *name)
+{
+    struct lock_id id = {.number = ++o->next_id, .class = -1};
+    int i = 0;
+
+    while (i < o->n && strncmp(o->name[i], name, LOCK_NAME - 1) != 0) {
+        i++;
+    }
+    if (i < LOCK_CLASSES_MAX) {
+        if (i == o->n) {
+            snprintf(o->name[o->n++], LOCK_NAME, "%s", name);
+        }
+        id.class = i;
+    }
+    return id;
+}
+
+/* ---- classes ---------------------------------------------------------------------- */
+
+/* For each class the one from which it was reached on the way from `from`; -1: none. */
+static void search(const struct lock_order *o, int from, int came_from[LOCK_CLASSES_MAX])
+{
+    int queue[LOCK_CLASSES_MAX], n = 0, next = 0;
+
+    for (int i = 0; i < LOCK_CLASSES_MAX; i++) {
+        came_from[i] = -1;
+    }
+    came_from[from] = from;
+    for (queue[n++] = from; next < n; next++) {
+        for (int i = 0; i < o->n; i++) {
+            if ((o->after[queue[next]] >> i & 1) != 0 && came_from[i] < 0) {
+                came_from[i] = queue[next];
+                queue[n++] = i;
+            }
+        }
+    }
+}
+
+static const char *first_thread(const struct lock_order *o, int from, int to)
+{
+    for (size_t i = 0; i < o->n_edges; i++) {
+        if (o->edges[i].from == from && o->edges[i].to == to) {
+            return o->edges[i].thread;
+        }
+    }
+    return "";
+}
+
+static void add_edge(struct lock_order *o, int from, int to, const char *thread)
+{
+    struct lock_edge *edge;
+
+    if (o->n_edges == o->cap_edges) {
+        size_t cap = MAX((size_t)16, o->cap_edges * 2);
+        struct lock_edge *edges = realloc(o->edges, cap * sizeof(*edges));
+
+        CHECK(edges != NULL);
+        o->edges = edges;
+        o->cap_edges = cap;
+    }
+    edge = &o->edges[o->n_edges++];
+    *edge = (struct lock_edge){.from = (uint8_t)from, .to = (uint8_t)to};
+    snprintf(edge->thread, sizeof(edge->thread), "%s", thread);
+    o->after[from] |= 1ULL << to;
+}
+
+static bool add_classes(struct lock_order *o, int from, int to, const char *thread,
+                        char *text, size_t size)
+{
+    int came_from[LOCK_CLASSES_MAX];
+    size_t at;
+
+    if ((o->after[from] >> to & 1) != 0) {
+        return true;
+    }
+    search(o, to, came_from);
+    if (came_from[from] < 0) {
+        add_edge(o, from, to, thread);
+        return true;
+    }
+    at = (size_t)snprintf(text, size, "%s takes \"%s\" and holds \"%s\"; before,", thread,
+                          o->name[to], o->name[from]);
+    for (int i = from; i != to && at < size; i = came_from[i]) {
+        at += (size_t)snprintf(text + at, size - at, " %s took \"%s\" and held \"%s\";",
+                               first_thread(o, came_from[i], i), o->name[i],
+                               o->name[came_from[i]]);
+    }
+    return false;
+}
+
+/* ---- pairs ------------------------------------------------------------------------ */
+
+static uint64_t *find_pair(uint64_t *pairs, uint32_t cap, uint64_t pair)
+{
+    uint32_t at = (uint32_t)sim_mix(0, pair) & (cap - 1);
+
+    while (pairs[at] != 0 && pairs[at] != pair) {
+        at = (at + 1) & (cap - 1);
+    }
+    return &pairs[at];
+}
+
+static void grow_pairs(struct lock_order *o)
+{
+    uint32_t cap = MAX(64u, o->cap_pairs * 2);
+    uint64_t *pairs = calloc(cap, sizeof(*pairs));
+
+    CHECK(pairs != NULL);
+    for (uint32_t i = 0; i < o->cap_pairs; i++) {
+        if (o->pairs[i] != 0) {
+            *find_pair(pairs, cap, o->pairs[i]) = o->pairs[i];
+        }
+    }
+    free(o->pairs);
+    o->pairs = pairs;
+    o->cap_pairs = cap;
+}
+
+static bool add_pair(struct lock_order *o, struct lock_id from, struct lock_id to,
+                     const char *thread, char *text, size_t size)
+{
+    uint64_t pair = (uint64_t)from.number << 32 | to.number;
+    uint64_t reverse = (uint64_t)to.number << 32 | from.number;
+    uint64_t *slot;
+
+    if ((o->n_pairs + 1) * 2 > o->cap_pairs) {
+        grow_pairs(o);
+    }
+    if (*find_pair(o->pairs, o->cap_pairs, reverse) != 0) {
+        snprintf(text, size,
+                 "%s takes two mutexes \"%s\"; before, they were taken in the other order",
+                 thread, o->name[to.class]);
+        return false;
+    }
+    slot = find_pair(o->pairs, o->cap_pairs, pair);
+    o->n_pairs += *slot == 0;
+    *slot = pair;
+    return true;
+}
+
+bool lock_order_add(struct lock_order *o, struct lock_id from, struct lock_id to,
+                    const char *thread, char *text, size_t size)
+{
+    if (from.class < 0 || to.class < 0 || from.number == to.number) {
+        return true; /* a mutex taken twice is a deadlock, which sync.c finds */
+    }
+    return from.class == to.class ? add_pair(o, from, to, thread, text, size)
+                                  : add_classes(o, from.class, to.class, thread, text,
+                                                size);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net.c: addresses, ports and links. */
+#include "sim/net/net.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "sim/net/socket.h"
+
+#define PORT_FIRST 32768 /* as Linux: ip_local_port_range */
+#define PORT_LAST 60999
+
+/* ---- life and links --------------------------------------------------------------- */
+
+void net_init(struct net *net)
+{
+    list_init(&net->links);
+    list_init(&net->streams);
+    list_init(&net->lines);
+    for (int i = 0; i < NET_BUCKETS; i++) {
+        list_init(&net->bound[i]);
+    }
+    net->next_port = PORT_FIRST;
+}
+
+void net_fini(struct net *net)
+{
+    struct list *node;
+
+    CHECK(list_is_empty(&net->streams));
+    while ((node = list_pop_front(&net->links)) != NULL) {
+        free(container_of(node, struct net_link, of_net));
+    }
+    while ((node = list_pop_front(&net->lines)) != NULL) {
+        free(container_of(node, struct net_line, of_net));
+    }
+}
+
+static struct net_link *find_link(struct net *net, uint8_t from, uint8_t to)
+{
+    list_for_each(&net->links, it)
+    {
+        struct net_link *link = container_of(it, struct net_link, of_net);
+
+        if (link->from == from && link->to == to) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+struct net_link *net_link_between(struct sim_node *from, struct sim_node *to)
+{
+    struct net *net = net_of(from);
+    struct net_link *link = find_link(net, from->base.node, to->base.node);
+
+    if (link != NULL) {
+        return link;
+    }
+    link = calloc(1, sizeof(*link));
+    CHECK(link != NULL);
+    *link = (struct net_link){
+        .world = from->world, .from = from->base.node, .to = to->base.node};
+    link->is = from == to ? from->world->opts.loopback : from->world->opts.link;
+    snprintf(link->names[0], sizeof(link->names[0]), "%.15s", from->base.name);
+    snprintf(link->names[1], sizeof(link->names[1]), "%.15s", to->base.name);
+    net_link_changed(link);
+    list_init(&link->of_net);
+    list_push_back(&net->links, &link->of_net);
+    return link;
+}
+
+struct net_link *net_link_back(struct net_link *link)
+{
+    struct net_link *back = find_link(&link->world->net, link->to, link->from);
+
+    CHECK(back != NULL); /* a connection makes both */
+    return back;
+}
+
+void net_link_changed(struct net_link *link)
+{
+    const struct sim_link *is = &link->is;
+
+    link->blocks = link->cut || link->clog_until != 0 || link->hole_bytes != 0 ||
+                   link->blink_until != 0;
+    link->special = is->jitter_shape != SIM_JITTER_UNIFORM || is->overhead != 0 ||
+                    is->mtu != 0 || is->queue_bytes != 0 || is->slot_ns != 0 ||
+                    is->loss != 0 || is->loss_burst != 0 || is->loss_nth != 0 ||
+                    is->corrupt != 0 || link->corrupt_kind != 0 || link->line != NULL;
+}
+
+bool net_link_is_cut(const struct net_link *link)
+{
+    return link->cut || link->world->net.down[link->to] ||
+           link->blink_until > link->world->sched.now;
+}
+
+void net_links_healed(struct net *net)
+{
+    list_for_each_safe(&net->streams, it)
+    {
+        stream_link_healed(container_of(it, struct stream, of_net));
+    }
+}
+
+void sim_world_set_link(struct sim_world *w, struct os *from, struct os *to,
+                        const struct sim_link *is)
+{
+    struct net_link *link = net_link_between(to_node(from), to_node(to));
+
+    (void)w;
+    link->is = *is;
+    net_link_changed(link);
+}
+
+void sim_world_cut(struct sim_world *w, struct os *from, struct os *to, bool cut)
+{
+    struct net_link *link = net_link_between(to_node(from), to_node(to));
+
+    link->cut = cut;
+    net_link_changed(link);
+    if (cut) {
+        stream_count_fault(link, FAULT_L06_CUT);
+    } else {
+        net_links_healed(&w->net);
+    }
+}
+
+/* ---- addresses -------------------------------------------------------------------- */
+
+static size_t ip_bytes(const struct sim_addr *addr)
+{
+    return addr->family == AF_INET ? 4 : 16;
+}
+
+int net_addr_read(const struct sockaddr *addr, socklen_t len, struct sim_addr *ret)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+
+    if (len < sizeof(sa_family_t)) {
+        return -EINVAL;
+    }
+    *ret = (struct sim_addr){.family = addr->sa_family};
+    if (addr->sa_family == AF_INET && len >= sizeof(*in)) {
+        ret->port = ntohs(in->sin_port);
+        memcpy(ret->ip, &in->sin_addr, 4);
+        return 0;
+    }
+    if (addr->sa_family == AF_INET6 && len >= sizeof(*in6)) {
+        ret->port = ntohs(in6->sin6_port);
+        memcpy(ret->ip, &in6->sin6_addr, 16);
+        return 0;
+    }
+    return addr->sa_family == AF_INET || addr->sa_family == AF_INET6 ? -EINVAL
+                                                                     : -EAFNOSUPPORT;
+}
+
+void net_addr_write(const struct sim_addr *addr, struct sockaddr_storage *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->ss_family = addr->family;
+    if (addr->family == AF_INET) {
+        struct sockaddr_in *in = (struct sockaddr_in *)ret;
+
+        in->sin_port = htons(addr->port);
+        memcpy(&in->sin_addr, addr->ip, 4);
+    } else {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
+
+        in6->sin6_port = htons(addr->port);
+        memcpy(&in6->sin6_addr, addr->ip, 16);
+    }
+}
+
+static bool ip_equal(const struct sim_addr *a, const struct sim_addr *b)
+{
+    return a->family == b->family && memcmp(a->ip, b->ip, ip_bytes(a)) == 0;
+}
+
+bool net_is_any(const struct sim_addr *addr)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(addr->ip, zero, ip_bytes(addr)) == 0;
+}
+
+struct sim_addr net_loopback(sa_family_t family, uint16_t port)
+{
+    struct sim_addr addr = {.family = family, .port = port};
+
+    if (family == AF_INET) {
+        addr.ip[0] = 127;
+        addr.ip[3] = 1;
+    } else {
+        addr.ip[15] = 1;
+    }
+    return addr;
+}
+
+bool net_is_loopback(const struct sim_addr *addr)
+{
+    struct sim_addr loopback = net_loopback(addr->family, 0);
+
+    return addr->family == AF_INET ? addr->ip[0] == 127 : ip_equal(addr, &loopback);
+}
+
+static struct sim_addr address_at(const struct net *net, uint8_t number, sa_family_t family)
+{
+    struct sim_addr addr = {.family = family};
+    uint8_t host = net->host[number][family == AF_INET ? 0 : 1];
+
+    if (family == AF_INET) {
+        addr.ip[0] = 10;
+        addr.ip[3] = host != 0 ? host : number;
+    } else {
+        addr.ip[0] = 0xfd;
+        addr.ip[15] = host != 0 ? host : number;
+    }
+    return addr;
+}
+
+static struct sim_addr address_of(const struct sim_node *n, sa_family_t family)
+{
+    return address_at(net_of((struct sim_node *)n), n->base.node, family);
+}
+
+bool net_addr_is_gone(const struct net *net, uint8_t number, const struct sim_addr *addr)
+{
+    struct sim_addr own = address_at(net, number, addr->family);
+
+    return (net->no_family[number] & (addr->family == AF_INET ? 1 : 2)) != 0 ||
+           (!net_is_loopback(addr) && !ip_equal(addr, &own));
+}
+
+bool net_is_local(const struct sim_node *n, const struct sim_addr *addr)
+{
+    struct sim_addr own = address_of(n, addr->family);
+
+    return net_is_any(addr) || net_is_loopback(addr) || ip_equal(addr, &own);
+}
+
+struct sim_addr net_source_for(const struct sim_node *n, const struct sim_addr *to)
+{
+    return net_is_loopback(to) ? net_loopback(to->family, 0) : address_of(n, to->family);
+}
+
+struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr)
+{
+    struct sim_node *dead = NULL;
+    struct sim_socket *listener;
+
+    if (net_is_loopback(addr)) {
+        listener = net_find_listener(net_of(self), self->base.node, addr);
+        return listener != NULL ? listener->file.node : self;
+    }
+    list_for_each(&self->world->nodes, it)
+    {
+        struct sim_node *n = container_of(it, struct sim_node, of_world);
+
+        if (net_is_local(n, addr)) {
+            dead = n; /* the machine is there, even if its process died */
+            if (!n->dead) {
+                return n;
+            }
+        }
+    }
+    return dead;
+}
+
+/* ---- ports ------------------------------------------------------------------------ */
+
+static struct list *bucket_of(struct net *net, uint16_t port)
+{
+    return &net->bound[port % NET_BUCKETS];
+}
+
+/* Two local addresses that one packet could mean. */
+static bool overlap(const struct sim_socket *a, const struct sim_socket *b)
+{
+    if (a->local.port != b->local.port || a->local.family != b->local.family) {
+        return false;
+    }
+    if (net_is_any(&a->local) || net_is_any(&b->local)) {
+        return a->file.node == b->file.node;
+    }
+    return ip_equal(&a->local, &b->local);
+}
+
+/* Whether another socket there keeps this one out; `listening`: only those that
+ * listen. */
+static bool conflicts(const struct sim_socket *socket, bool listening)
+{
+    list_for_each(bucket_of(net_of(socket->file.node), socket->local.port), it)
+    {
+        struct sim_socket *other = container_of(it, struct sim_socket, of_port);
+
+        if (other != socket && overlap(socket, other) &&
+            (other->listening || (!listening && (!socket->reuse || !other->reuse)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool net_is_taken(const struct sim_socket *socket)
+{
+    return conflicts(socket, true);
+}
+
+int net_bind(struct sim_socket *socket)
+{
+    struct net *net = net_of(socket->file.node);
+    bool choose = socket->local.port == 0;
+
+    for (int tries = 0; choose && tries <= PORT_LAST - PORT_FIRST; tries++) {
+        socket->local.port = net->next_port;
+        net->next_port =
+            net->next_port == PORT_LAST ? PORT_FIRST : (uint16_t)(net->next_port + 1);
+        if (!conflicts(socket, false)) {
+            break;
+        }
+    }
+    if (conflicts(socket, false)) {
+        return -EADDRINUSE;
+    }
+    list_push_back(bucket_of(net, socket->local.port), &socket->of_port);
+    return 0;
+}
+
+struct sim_socket *net_find_listener(struct net *net, uint8_t from,
+                                     const struct sim_addr *addr)
+{
+    struct sim_socket *any = NULL;
+
+    list_for_each(bucket_of(net, addr->port), it)
+    {
+        struct sim_socket *s = container_of(it, struct sim_socket, of_port);
+
+        if (!s->listening || s->local.port != addr->port ||
+            s->local.family != addr->family) {
+            continue;
+        }
+        if (ip_equal(&s->local, addr)) {
+            return s;
+        }
+        if (net_is_any(&s->local) && net_is_local(s->file.node, addr) &&
+            (any == NULL || s->file.node->base.node == from)) {
+            any = s;
+        }
+    }
+    return any;
+}

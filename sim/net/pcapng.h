@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pcapng.h: writes captures that Wireshark reads (IETF draft-ietf-opsawg-pcapng). One
+ * interface for each node, times in nanoseconds. Fit to be a world's tap (tap.h).
+ */
+#ifndef MSGRLAB_SIM_NET_PCAPNG_H
+#define MSGRLAB_SIM_NET_PCAPNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pcapng;
+
+/* Creates or truncates the file. 0; a negative errno. */
+int pcapng_open(const char *path, struct pcapng **ret);
+/* One Ethernet frame (sim_tap_fn). Errors are kept for pcapng_close. */
+void pcapng_frame(void *pcapng, uint8_t node, uint64_t time_ns, const uint8_t *frame,
+                  size_t len);
+/* 0; a negative errno of the first write that failed. Frees it. NULL is fine. */
+int pcapng_close(struct pcapng *p);
+uint64_t pcapng_frames(const struct pcapng *p);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tap.c: Ethernet, IP and TCP headers around what the simulated network carries. */
+#include "sim/net/tap.h"
+
+#include <string.h>
+
+#include "engine/util.h"
+#include "sim/node.h"
+
+#define TCP_HEADER 20
+#define TCP_PAYLOAD 1440 /* a packet, so that IPv6 fits into 1,500 bytes */
+#define TCP_WINDOW 0xffff
+
+void sim_world_set_tap(struct sim_world *w, sim_tap_fn fn, void *arg)
+{
+    w->tap = fn;
+    w->tap_arg = arg;
+}
+
+bool tap_is_on(const struct sim_world *w)
+{
+    return w->tap != NULL;
+}
+
+void tap_emit(struct sim_world *w, uint8_t from_node, const struct tap_frame *f)
+{
+    w->tap(w->tap_arg, from_node, w->sched.now, f->start, f->len);
+}
+
+static void put16(uint8_t *at, size_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    put16(at, value >> 16);
+    put16(at + 2, value & 0xffff);
+}
+
+static uint8_t *grow(struct tap_frame *f, size_t bytes)
+{
+    f->start -= bytes;
+    f->len += bytes;
+    memset(f->start, 0, bytes);
+    return f->start;
+}
+
+/* The Internet checksum's sum, to be folded. */
+static uint32_t sum_of(const uint8_t *bytes, size_t len, uint32_t sum)
+{
+    for (size_t i = 0; i + 1 < len; i += 2) {
+        sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+    }
+    return len % 2 != 0 ? sum + (uint32_t)(bytes[len - 1] << 8) : sum;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+    while (sum >> 16 != 0) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (uint16_t)~sum;
+}
+
+static void add_ipv4(struct tap_frame *f, const struct sim_addr *from,
+                     const struct sim_addr *to, uint8_t protocol)
+{
+    size_t total = f->len + 20;
+    uint8_t *ip = grow(f, 20);
+
+    ip[0] = 0x45;
+    put16(ip + 2, total);
+    ip[6] = 0x40; /* don't fragment */
+    ip[8] = 64;
+    ip[9] = protocol;
+    memcpy(ip + 12, from->ip, 4);
+    memcpy(ip + 16, to->ip, 4);
+    put16(ip + 10, fold(sum_of(ip, 20, 0)));
+}
+
+static void add_ipv6(struct tap_frame *f, const struct sim_addr *from,
+                     const struct sim_addr *to, uint8_t protocol)
+{
+    size_t payload = f->len;
+    uint8_t *ip = grow(f, 40);
+
+    ip[0] = 0x60;
+    put16(ip + 4, payload);
+    ip[6] = protocol;
+    ip[7] = 64;
+    memcpy(ip + 8, from->ip, 16);
+    memcpy(ip + 24, to->ip, 16);
+}
+
+void tap_add_ip(struct tap_frame *f, const struct sim_addr *from, const struct sim_addr *to,
+                uint8_t from_node, uint8_t to_node, uint8_t protocol)
+{
+    bool is_ipv4 = from->family == AF_INET;
+    uint8_t *mac;
+
+    if (is_ipv4) {
+        add_ipv4(f, from, to, protocol);
+    } else {
+        add_ipv6(f, from, to, protocol);
+    }
+    mac = grow(f, 14);
+    mac[0] = mac[6] = 2;
+    mac[5] = to_node;
+    mac[11] = from_node;
+    put16(mac + 12, is_ipv4 ? 0x0800 : 0x86dd);
+}
+
+static void put_tcp_checksum(struct tap_frame *f, const struct tap_tcp *segment)
+{
+    size_t address = segment->from->family == AF_INET ? 4 : 16;
+    uint32_t sum = 6 /* TCP */ + (uint32_t)f->len;
+
+    sum = sum_of(segment->from->ip, address, sum);
+    sum = sum_of(segment->to->ip, address, sum);
+    put16(f->start + 16, fold(sum_of(f->start, f->len, sum)));
+}
+
+static void emit_tcp(struct sim_world *w, const struct tap_tcp *segment, uint32_t seq,
+                     int flags, const uint8_t *data, size_t len)
+{
+    uint8_t room[TAP_HEADERS + TCP_HEADER + TCP_PAYLOAD];
+    struct tap_frame f = {.start = room + TAP_HEADERS + TCP_HEADER, .len = len};
+    uint8_t *tcp;
+
+    if (len > 0) {
+        memcpy(f.start, data, len);
+    }
+    tcp = grow(&f, TCP_HEADER);
+    put16(tcp, segment->from->port);
+    put16(tcp + 2, segment->to->port);
+    put32(tcp + 4, seq);
+    put32(tcp + 8, (flags & TAP_ACK) != 0 ? segment->ack : 0);
+    tcp[12] = TCP_HEADER / 4 << 4;
+    tcp[13] = (uint8_t)flags;
+    put16(tcp + 14, TCP_WINDOW);
+    put_tcp_checksum(&f, segment);
+    tap_add_ip(&f, segment->from, segment->to, segment->from_node, segment->to_node, 6);
+    tap_emit(w, segment->from_node, &f);
+}
+
+void tap_tcp(struct sim_world *w, const struct tap_tcp *segment, const uint8_t *data,
+             size_t len)
+{
+    size_t done = 0;
+
+    do {
+        size_t n = MIN(len - done, (size_t)TCP_PAYLOAD);
+        bool is_last = done + n == len;
+        int flags = segment->flags & (is_last ? 0xff : ~TAP_FIN);
+
+        emit_tcp(w, segment, segment->seq + (uint32_t)done,
+                 flags | (is_last && len > 0 ? TAP_PSH : 0), data + done, n);
+        done += n;
+    } while (done < len);
+}
