@@ -11,6 +11,7 @@
  * how many at once, how late, an edge twice, and waits that end early.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 
 #include "engine/util.h"
@@ -304,12 +305,12 @@ static int collect(struct scheduler *s, struct epoll *ep, struct os_epoll_event 
     return got;
 }
 
-/* At most so many of n events are told. n > 1. */
+/* At most so many of n events are told; n or more: all of them. */
 static int cut_batch(struct scheduler *s, int n)
 {
-    int cut = (int)pick(s, SIM_SITE_EVENT_BATCH, (uint64_t)n);
+    int cut = n > 1 ? (int)pick(s, SIM_SITE_EVENT_BATCH, (uint64_t)n) : 0;
 
-    return cut > 0 ? cut : n;
+    return cut > 0 ? cut : INT_MAX;
 }
 
 static size_t ready_items(const struct epoll *ep)
@@ -339,9 +340,7 @@ int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n
                             f == NULL ? -EBADF : -EINVAL);
     }
     if (sim_may_choose(s->decisions, SIM_SITE_EVENT_BATCH)) {
-        size_t ready = ready_items(to_epoll(f));
-
-        n = ready > 1 ? MIN(n, cut_batch(s, (int)ready)) : n;
+        n = MIN(n, cut_batch(s, (int)ready_items(to_epoll(f))));
     }
     deadline = sched_deadline(s, timeout_ns);
     while ((got = collect(s, to_epoll(f), events, n)) == 0 && deadline > s->now) {
@@ -480,7 +479,7 @@ static int distort(struct sim_node *n, struct pollfd *fds, int n_fds, int got)
         return got;
     }
     first = (int)pick(s, SIM_SITE_EVENT_ORDER, (uint64_t)got);
-    return tell_some(fds, n_fds, got, first, cut_batch(s, got));
+    return tell_some(fds, n_fds, got, first, MIN(got, cut_batch(s, got)));
 }
 
 static int poll_until(struct sim_node *n, struct pollfd *fds, int n_fds, int64_t timeout_ns)

@@ -46,13 +46,14 @@ struct rdma_fabric *nic_fabric(struct sim_node *node)
     return fabric;
 }
 
+/* A dead node's device is not on the wire any more; another life may have the address. */
 static struct nic *nic_at(struct rdma_fabric *fabric, const union ibv_gid *gid)
 {
     list_for_each(&fabric->nics, it)
     {
         struct nic *nic = container_of(it, struct nic, of_fabric);
 
-        for (int i = 0; i < NIC_GIDS; i++) {
+        for (int i = 0; i < NIC_GIDS && !nic->node->dead; i++) {
             if (nic->gid_there[i] && memcmp(&nic->gids[i], gid, sizeof(*gid)) == 0) {
                 return nic;
             }
@@ -111,7 +112,8 @@ bool nic_resolve(struct nic_qp *qp, const union ibv_gid *gid)
 
 bool nic_has_route(const struct nic_qp *qp)
 {
-    return qp->nic->port_up && qp->nic->gid_there[qp->attr.ah_attr.grh.sgid_index];
+    return qp->nic->port_up && !qp->nic->node->dead &&
+           qp->nic->gid_there[qp->attr.ah_attr.grh.sgid_index];
 }
 
 /* When it arrives; 0: never. Shows it to the tap, if it leaves at all. */
