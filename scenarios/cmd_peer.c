@@ -122,7 +122,7 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
     p->os = world_os_new(&p->world, NODE_NUMBER,
                          mopts->entity_type == ENTITY_MON ? "mon" : "client");
     if (p->os != NULL) {
-        err = world_stack_new(&p->world, p->os, &p->stack);
+        err = world_stack_new(&p->world, p->os, "", &p->stack);
     }
     if (err == 0) {
         mopts->os = p->os;

@@ -212,7 +212,7 @@ static int make_messenger(struct lab_node *node)
     if (node->os == NULL) {
         return -ENOMEM;
     }
-    rc = world_stack_new(world, node->os, &node->stack);
+    rc = world_stack_new(world, node->os, node->opts.rdma, &node->stack);
     if (rc < 0) {
         return rc;
     }
@@ -389,7 +389,7 @@ static void free_messenger(struct lab_node *node)
     }
     messenger_free(node->messenger);
     node->messenger = NULL;
-    network_stack_free(node->stack);
+    world_stack_free(node->lab->world, node->stack);
     node->stack = NULL;
     world_os_free(node->lab->world, node->os);
     node->os = NULL;

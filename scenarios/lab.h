@@ -71,6 +71,7 @@ struct lab_node_opts {
     char name[LAB_NAME_BYTES];
     struct messenger_opts messenger; /* os, stack, driver, entity_id are filled in */
     const char *driver;              /* static; NULL: the run's */
+    char rdma[128];                  /* options of the RDMA stack, beside the run's */
     char address[128];               /* to bind; "" = 127.0.0.1:0 */
     bool serve, fast_dispatch, echo;
     uint64_t throttle_messages, throttle_bytes;

@@ -260,7 +260,7 @@ static void bury(struct lab_node *node, struct lab_grave *grave)
         conn_unref(grave->conns[i]);
     }
     messenger_free(grave->messenger);
-    network_stack_free(grave->stack);
+    world_stack_free(node->lab->world, grave->stack);
     world_os_free(node->lab->world, grave->os);
     free(grave->pause);
     free(grave);

@@ -20,7 +20,7 @@ static const char *const node_options[] = {
     "policies",      "throttle",  "out_queue",     "backoff",      "dispatch_bytes",
     "message_bytes", "accepting", "fast_dispatch", "echo",         "addr",
     "serve",         "msgr20",    "ready_timeout", "idle_timeout", "nodelay",
-    "rcvbuf",        "sndbuf",    "nonce"};
+    "rcvbuf",        "sndbuf",    "nonce",         "rdma"};
 static const char *const pair_options[] = {"messages", "bytes"};
 static const char *const backoff_options[] = {"initial", "max"};
 static const char *const connect_options[] = {"policy", "anon", "type"};
@@ -167,6 +167,7 @@ static void read_node(lua_State *L, int idx, struct lab_node_opts *opts)
     opts->echo = args_boolean(L, idx, "node", "echo", false);
     snprintf(opts->address, sizeof(opts->address), "%s",
              args_string(L, idx, "node", "addr", ""));
+    snprintf(opts->rdma, sizeof(opts->rdma), "%s", args_string(L, idx, "node", "rdma", ""));
 }
 
 static void check_name(lua_State *L, const char *name)

@@ -109,6 +109,10 @@ static void look_for_leaks(struct run *run, const struct run_census *before)
         snprintf(out, room, "%d descriptors of simulated nodes are open",
                  run->world.leaked_fds);
     }
+    if (out[0] == '\0' && run->world.leaked_chunks != 0) {
+        snprintf(out, room, "chunks: %llu of the RDMA stacks are not where they belong",
+                 (unsigned long long)run->world.leaked_chunks);
+    }
     for (int i = 0; i < run->lab->n_nodes && out[0] == '\0'; i++) {
         const struct lab_node *node = run->lab->nodes[i];
 

@@ -29,7 +29,9 @@ static void sign_failure(const struct run *run, char *out, size_t size)
         snprintf(out, size, "expectation %s %s", e->where, e->text);
     } else if (run->leak[0] != '\0') {
         snprintf(out, size, "leak %s",
-                 strncmp(run->leak, "node ", 5) == 0 ? "connections" : "descriptors");
+                 strncmp(run->leak, "node ", 5) == 0    ? "connections"
+                 : strncmp(run->leak, "chunks", 6) == 0 ? "chunks"
+                                                        : "descriptors");
     } else {
         snprintf(out, size, "safety corruption");
     }

@@ -414,10 +414,12 @@ void world_os_free(struct world *w, struct os *os)
     }
 }
 
-int world_stack_new(struct world *w, struct os *os, struct network_stack **ret)
+int world_stack_new(struct world *w, struct os *os, const char *rdma,
+                    struct network_stack **ret)
 {
     struct rdma_opts opts;
     struct verbs *verbs;
+    const char *reason;
     int err;
 
     w->stack_why[0] = '\0';
@@ -425,6 +427,10 @@ int world_stack_new(struct world *w, struct os *os, struct network_stack **ret)
         return tcp_stack_new(os, ret);
     }
     err = rdma_options(w, &opts);
+    if (err == 0 && rdma_opts_parse(&opts, rdma, &reason) < 0) {
+        snprintf(w->stack_why, sizeof(w->stack_why), "rdma = \"%s\": %s", rdma, reason);
+        err = -EINVAL;
+    }
     if (err == 0) {
         err = w->sim != NULL ? rdma_verbs_new(os, personality_of(w), &verbs)
                              : verbs_rdmacore_new(os, &verbs);
@@ -435,4 +441,12 @@ int world_stack_new(struct world *w, struct os *os, struct network_stack **ret)
     return err < 0
                ? err
                : rdma_stack_new(os, verbs, &opts, ret, w->stack_why, sizeof(w->stack_why));
+}
+
+void world_stack_free(struct world *w, struct network_stack *stack)
+{
+    if (stack != NULL && strcmp(w->stack, "rdma") == 0) {
+        w->leaked_chunks += rdma_stack_stop(stack);
+    }
+    network_stack_free(stack);
 }

@@ -80,6 +80,7 @@ struct world {
     int trace_fd;               /* owned; of a file without a name, else -1 */
     bool trace_kept;            /* the user asked for the file */
     int leaked_fds;             /* sim: open when their node was freed */
+    uint64_t leaked_chunks;     /* rdma: of registered memory, when their stack was freed */
     enum sim_verdict verdict;   /* sim: how it ended */
 };
 
@@ -113,7 +114,10 @@ void world_close(struct world *w); /* a zeroed one is fine */
 /* A node's own operating system, recording into the world's trace. NULL: no memory. */
 struct os *world_os_new(struct world *w, uint8_t number, const char *name);
 void world_os_free(struct world *w, struct os *os); /* NULL is fine */
-/* 0 or a negative errno. */
-int world_stack_new(struct world *w, struct os *os, struct network_stack **ret);
+/* `rdma`: options beside the world's own. 0 or a negative errno. */
+int world_stack_new(struct world *w, struct os *os, const char *rdma,
+                    struct network_stack **ret);
+/* Counts what it has lost. NULL is fine. */
+void world_stack_free(struct world *w, struct network_stack *stack);
 
 #endif

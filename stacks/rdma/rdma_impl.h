@@ -131,6 +131,7 @@ struct rdma_stack {
     struct rdma_dispatcher dispatcher;
     struct rdma_counters counters;
     _Atomic int broken; /* negative errno: no new connections, and why */
+    bool counted;       /* rdma_stack_stop has told what is missing */
 };
 
 #define RDMA_COUNT(stack, name, n)                                                         \

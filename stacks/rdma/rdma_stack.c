@@ -336,8 +336,10 @@ static void rdma_free(struct network_stack *base)
         verbs_destroy_srq(stack->verbs, stack->srq);
     }
     recv_queue_fini(&stack->srq_queue);
-    CHECK(chunk_pool_missing(&stack->tx_pool) == 0);
-    CHECK(chunk_pool_missing(&stack->rx_pool) == 0);
+    if (!stack->counted) {
+        CHECK(chunk_pool_missing(&stack->tx_pool) == 0);
+        CHECK(chunk_pool_missing(&stack->rx_pool) == 0);
+    }
     chunk_pool_fini(&stack->tx_pool);
     chunk_pool_fini(&stack->rx_pool);
     rdma_device_fini(&stack->device);
@@ -402,4 +404,18 @@ uint64_t rdma_stack_missing(struct network_stack *s)
     n += chunk_pool_missing(&stack->tx_pool);
     n += chunk_pool_missing(&stack->rx_pool);
     return n - (stack->srq != NULL ? atomic_load(&stack->srq_queue.posted) : 0);
+}
+
+uint64_t rdma_stack_stop(struct network_stack *s)
+{
+    struct rdma_stack *stack = to_stack(s);
+    uint32_t received, posted;
+
+    CHECK(s->ops == &stack_ops);
+    rdma_dispatcher_stop(stack);
+    stack->counted = true;
+    received = chunk_pool_missing(&stack->rx_pool);
+    posted = stack->srq != NULL ? atomic_load(&stack->srq_queue.posted) : 0;
+    return chunk_pool_missing(&stack->tx_pool) +
+           (received > posted ? received - posted : posted - received);
 }

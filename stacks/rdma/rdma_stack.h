@@ -83,6 +83,10 @@ int rdma_stack_new(struct os *os, struct verbs *verbs, const struct rdma_opts *o
                    struct network_stack **ret, char *why, size_t why_size);
 /* Any thread. `s` is an RDMA stack. */
 struct rdma_counters *rdma_stack_counters(struct network_stack *s);
+/* Every socket was closed: waits until the last of them is gone, and counts the chunks that
+ * are not where they belong: in the pool, or posted to receive. The stack can only be freed
+ * then. Not for a thread the stack needs. */
+uint64_t rdma_stack_stop(struct network_stack *s);
 /* Chunks and queue pairs that are not where they belong when no socket is left and none is
  * being closed: 0 when all is well. Any thread. */
 uint64_t rdma_stack_missing(struct network_stack *s);
