@@ -98,12 +98,12 @@ demo:
 	$(Q)$(call deps,build)
 	$(Q)+$(call inner,program,plain)
 	$(Q)mkdir -p build/demo
-	build/plain/msgrlab run scenarios/hello.lua --stack rdma --seed 7 \
+	build/plain/msgrlab run scenarios/hello.lua --seed 7 \
 		--trace build/demo/hello-rdma.trace
 	build/plain/msgrlab show build/demo/hello-rdma.trace --view iopath \
 		-o build/demo/hello-rdma-iopath.svg
 	@echo
-	build/plain/msgrlab run scenarios/hello.lua --on linux --stack tcp \
+	build/plain/msgrlab run scenarios/hello.lua --on linux \
 		--trace build/demo/hello.trace
 	build/plain/msgrlab show build/demo/hello.trace --view iopath \
 		-o build/demo/hello-iopath.svg
@@ -114,8 +114,8 @@ demo:
 	@echo 'Open them in any browser:  xdg-open build/demo/hello-rdma-iopath.svg'
 
 picture: demo
-	$(Q)build/plain/msgrlab run scenarios/hello.lua --stack rdma --rdma polling_us=0 \
-		--seed 7 --trace build/demo/hello-event.trace > build/demo/hello-event.log
+	$(Q)build/plain/msgrlab run scenarios/hello.lua --rdma polling_us=0 --seed 7 \
+		--trace build/demo/hello-event.trace > build/demo/hello-event.log
 	$(Q)build/plain/msgrlab show build/demo/hello-event.trace --view iopath \
 		-o docs/hello-rdma-event-iopath.svg
 	$(Q)cp build/demo/hello-iopath.svg build/demo/hello-rdma-iopath.svg docs/

@@ -91,6 +91,7 @@ static void measure_runs(const char *script, const char *profile, bool traced,
 
     run_cli_defaults(&opts);
     opts.script = script;
+    opts.world.stack = "tcp";
     opts.quiet = opts.bare = true;
     opts.world.profile = profile;
     opts.world.no_trace = !traced;

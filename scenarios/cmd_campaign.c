@@ -458,7 +458,7 @@ static int check_script(int argc, char **argv, struct campaign_cmd *c)
         return cli_usage_error("campaign", "which seeds? --seeds A..B");
     }
     c->run.script = argv[optind];
-    return run_cli_script("campaign", c->run.script);
+    return run_cli_script("campaign", &c->run);
 }
 
 int cmd_campaign(int argc, char **argv)

@@ -222,7 +222,7 @@ int cmd_hashes(int argc, char **argv)
         return cli_usage_error("hashes", "which seeds? --seeds 1..200");
     }
     h.opts.script = argv[optind];
-    code = run_cli_script("hashes", h.opts.script);
+    code = run_cli_script("hashes", &h.opts);
     code = code == EXIT_OK ? print_hashes(&h) : code;
     if (h.poisoned) {
         fflush(NULL);

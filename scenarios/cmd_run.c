@@ -191,11 +191,8 @@ int cmd_run(int argc, char **argv)
     if (opts.world.no_trace && opts.world.trace_path != NULL) {
         return cli_usage_error("run", "--trace and --no-trace exclude each other");
     }
-    code = check_world(&opts);
-    if (code != EXIT_OK) {
-        return code;
-    }
     opts.script = argv[optind];
-    code = run_cli_script("run", opts.script);
+    code = run_cli_script("run", &opts);
+    code = code == EXIT_OK ? check_world(&opts) : code;
     return code == EXIT_OK ? run_and_record(&opts) : code;
 }

@@ -9,6 +9,8 @@
 --
 --   msgrlab run scenarios/faults_bytes.lua --trace bytes.trace
 --   msgrlab show bytes.trace --view message
+--
+-- stack: tcp
 
 local a = node { "a", workers = 1 }
 local b = node { "b", workers = 1, echo = true }

@@ -9,6 +9,8 @@
 --
 --   msgrlab run scenarios/faults_clocks.lua --trace clocks.trace
 --   msgrlab show clocks.trace --view text
+--
+-- stack: tcp
 
 fault.accept { "conn_loss" }
 

@@ -8,6 +8,8 @@
 --
 --   msgrlab run scenarios/faults_dial.lua --trace dial.trace
 --   msgrlab show dial.trace --view text | grep -E "connect|backoff"
+--
+-- stack: tcp
 
 fault.accept { "refused", "conn_loss" }
 

@@ -10,6 +10,8 @@
 --
 --   msgrlab run scenarios/faults_frames.lua --trace frames.trace
 --   msgrlab show frames.trace --view text | grep -E "fault|backoff|reset"
+--
+-- stack: tcp
 
 fault.accept { "conn_loss" }
 

@@ -9,6 +9,8 @@
 --
 --   msgrlab run scenarios/faults_resources.lua --trace resources.trace
 --   msgrlab show resources.trace --view text | grep -E "accept|backoff"
+--
+-- stack: tcp
 
 fault.accept { "no_resource", "conn_loss", "refused" }
 

@@ -9,6 +9,8 @@
 --
 --   msgrlab run scenarios/faults_wakeups.lua --trace wakeups.trace
 --   msgrlab show wakeups.trace --view text | grep -E "skip|drain"
+--
+-- stack: tcp
 
 local a = node { "a", workers = 2 }
 local b = node { "b", workers = 2, echo = true }

@@ -9,6 +9,8 @@
 --
 --   msgrlab run scenarios/network.lua --trace network.trace
 --   msgrlab show network.trace --view text | less
+--
+-- stack: tcp
 
 if world.name ~= "sim" then skip("only the simulated world can steer a network") end
 fault.accept { "conn_loss", "refused" }

@@ -9,6 +9,8 @@
 --
 --   msgrlab run scenarios/partition.lua --seed 7 --trace partition.trace
 --   msgrlab show partition.trace --view message
+--
+-- stack: tcp
 
 if world.name ~= "sim" then skip("only the simulated world can cut a network") end
 

@@ -67,9 +67,40 @@ static int complain_missing(const char *command, const char *script)
     return EXIT_FILE;
 }
 
-int run_cli_script(const char *command, const char *script)
+/* ---- the stack a script is about --------------------------------------------------- */
+
+/* "-- stack: tcp", a line of the comment that a script begins with. NULL: none there; a
+ * script that cannot be read is for the Lua host to complain about. */
+static const char *stack_of_script(const char *script)
 {
-    return access(script, F_OK) == 0 ? EXIT_OK : complain_missing(command, script);
+    FILE *f = fopen(script, "re");
+    const char *stack = NULL;
+    char line[200];
+
+    while (f != NULL && stack == NULL && fgets(line, sizeof(line), f) != NULL &&
+           strncmp(line, "--", 2) == 0) {
+        stack = strcmp(line, "-- stack: tcp\n") == 0    ? "tcp"
+                : strcmp(line, "-- stack: rdma\n") == 0 ? "rdma"
+                                                        : NULL;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return stack;
+}
+
+int run_cli_script(const char *command, struct run_opts *opts)
+{
+    if (access(opts->script, F_OK) != 0) {
+        return complain_missing(command, opts->script);
+    }
+    if (opts->world.stack == NULL) {
+        opts->world.stack = stack_of_script(opts->script);
+    }
+    if (opts->world.stack == NULL) {
+        opts->world.stack = strcmp(opts->world.on, "sim") == 0 ? "rdma" : "tcp";
+    }
+    return EXIT_OK;
 }
 
 /* ---- options ----------------------------------------------------------------------- */
@@ -197,8 +228,7 @@ int run_cli_take(const char *command, int option, char *value, struct run_opts *
 
 void run_cli_defaults(struct run_opts *ret)
 {
-    *ret = (struct run_opts){.timeout_ns = RUN_TIMEOUT_NS,
-                             .world = {.on = "sim", .stack = "tcp"}};
+    *ret = (struct run_opts){.timeout_ns = RUN_TIMEOUT_NS, .world = {.on = "sim"}};
 }
 
 bool run_cli_seeds(const char *text, uint64_t *ret_first, uint64_t *ret_last)

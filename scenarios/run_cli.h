@@ -43,7 +43,8 @@ enum {
     "  --schedule NAME  sim: random (default), fifo, pct or starve\n"                    \
     "  --profile NAME   sim: what differs from seed to seed: none (default),\n"          \
     "                   schedule, lite or chaos (scenarios/README.md)\n"                 \
-    "  --stack NAME     the network stack: tcp (default) or rdma\n"                      \
+    "  --stack NAME     the network stack: tcp or rdma. By default the one the script\n" \
+    "                   is about; else rdma in the simulated world, tcp on Linux\n"      \
     "  --device NAME    rdma: the device, by default the first that is usable; sim: what\n" \
     "                   the virtual one is like: hca (default) or rxe\n"                 \
     "  --rdma K=V,...   rdma: options by Ceph's names (stacks/rdma/README.md)\n"         \
@@ -55,13 +56,16 @@ enum {
     "  --real-timeout TIME  sim: limit by the real clock; default 300s\n"
 // clang-format on
 
-/* What a run is without options: in the simulated world. */
+/* What a run is without options: in the simulated world, its stack not settled yet. */
 void run_cli_defaults(struct run_opts *ret);
 /* Takes one of RUN_CLI_OPTIONS. EXIT_OK, or another exit code, said. The value is borrowed,
  * and may be cut in two. */
 int run_cli_take(const char *command, int option, char *value, struct run_opts *opts);
-/* EXIT_OK; or EXIT_FILE when there is no such script: says which there are. */
-int run_cli_script(const char *command, const char *script);
+/* After the options: looks for opts->script, and settles the stack if none was asked for:
+ * the one that the script is about (a line "-- stack: tcp" in the comment it begins with);
+ * else RDMA in the simulated world, where every machine has a device, and TCP on Linux.
+ * EXIT_OK; or EXIT_FILE when there is no such script: says which there are. */
+int run_cli_script(const char *command, struct run_opts *opts);
 /* "7" or "1..200", both ends included. False: it is none. */
 bool run_cli_seeds(const char *text, uint64_t *ret_first, uint64_t *ret_last);
 

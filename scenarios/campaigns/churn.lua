@@ -3,6 +3,8 @@
 -- lost with its session and from its end; everything else arrives, in order, once.
 --
 --     msgrlab campaign scenarios/campaigns/churn.lua --seeds 1..1000 --profile lite
+--
+-- stack: tcp
 
 if world.name ~= "sim" then skip("a campaign needs the simulated world") end
 fault.accept { "conn_loss", "refused" }

@@ -3,6 +3,8 @@
 -- with its session and from its end; once all is well, everything arrives.
 --
 --     msgrlab campaign scenarios/campaigns/crash.lua --seeds 1..10000 --profile chaos
+--
+-- stack: tcp
 
 if world.name ~= "sim" then skip("a campaign needs the simulated world") end
 fault.accept { "conn_loss", "refused", "node_loss" }

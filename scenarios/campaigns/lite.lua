@@ -6,6 +6,8 @@
 --   - nothing is left behind.
 --
 --     msgrlab campaign scenarios/campaigns/lite.lua --seeds 1..10000 --profile lite
+--
+-- stack: tcp
 
 if world.name ~= "sim" then skip("a campaign needs the simulated world") end
 fault.accept { "conn_loss", "refused" }

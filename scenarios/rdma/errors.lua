@@ -13,6 +13,8 @@
 --
 --   msgrlab run scenarios/rdma/errors.lua --stack rdma --trace errors.trace
 --   msgrlab show errors.trace --view text | grep -E "cqe_error|async_event|rdma_fault"
+--
+-- stack: rdma
 
 if world.name ~= "sim" or world.stack ~= "rdma" then
     skip("only the virtual RDMA device has these errors: --on sim --stack rdma")

@@ -30,7 +30,7 @@ scripts=tests/interop/campaign
 
 run order 1 campaign $scripts/order.lua --seeds 1..100 --jobs 2 -o "$tmp/kept" \
     --json "$tmp/order.json" --junit "$tmp/order.xml"
-says order "expectation $scripts/order.lua:7 a comes first"
+says order "expectation $scripts/order.lua:8 a comes first"
 json order "$tmp/order.json" 'j["done"] == 100 and j["code"] == 1 and j["ended"] == "done"'
 json order "$tmp/order.json" 'len(j["failures"]) == 1 and j["failures"][0]["repeats"]'
 json order "$tmp/order.json" 'j["failures"][0]["class"] == "expectation"'
@@ -95,13 +95,13 @@ ended() {
 }
 
 # A worker that is killed costs the seed it was at, which then turns out to be all right.
-in_background killed $scripts/slow.lua --seeds 1..20 --jobs 2 -o "$tmp/killed.d" \
+in_background killed $scripts/slow.lua --seeds 1..600 --jobs 2 -o "$tmp/killed.d" \
     --json "$tmp/killed.json"
 kill -KILL "$(pgrep -P $campaign | head -n 1)"
 ended killed 13
 says killed "crash SIGKILL"
 says killed "NOT REPEATED"
-json killed "$tmp/killed.json" 'j["done"] == 20 and len(j["failures"]) == 1'
+json killed "$tmp/killed.json" 'j["done"] == 600 and len(j["failures"]) == 1'
 json killed "$tmp/killed.json" 'not j["failures"][0]["repeats"]'
 
 # Ctrl-C and SIGTERM keep what is there.

@@ -53,7 +53,7 @@ run not-sim 2 run scenarios/hello.lua --on linux --record "$tmp/x.rec" && says n
 # ---- another run ---------------------------------------------------------------------
 
 # Another choice: the outcome is the same, the trace is not, and nothing explains it.
-run odd 0 run scenarios/hello.lua --seed 5 --record "$tmp/odd.rec"
+run odd 0 run scenarios/hello.lua --stack tcp --seed 5 --record "$tmp/odd.rec"
 awk '/^jitter/ && !done { $4 = $4 + 1000; done = 1 } { print }' "$tmp/odd.rec" >"$tmp/odd2.rec"
 run odd-again 13 replay "$tmp/odd2.rec" && says odd-again "this was another run"
 # Fewer choices are a run, too (that is how records are made smaller).
@@ -156,16 +156,16 @@ run two 2 replay "$tmp/odd.rec" "$tmp/odd.rec"
 
 # ---- diff ---------------------------------------------------------------------------------
 
-run t1 0 run scenarios/hello.lua --seed 1 --trace "$tmp/1.trace"
-run t1b 0 run scenarios/hello.lua --seed 1 --trace "$tmp/1b.trace"
-run t2 0 run scenarios/hello.lua --seed 2 --trace "$tmp/2.trace"
+run t1 0 run scenarios/hello.lua --stack tcp --seed 1 --trace "$tmp/1.trace"
+run t1b 0 run scenarios/hello.lua --stack tcp --seed 1 --trace "$tmp/1b.trace"
+run t2 0 run scenarios/hello.lua --stack tcp --seed 2 --trace "$tmp/2.trace"
 run t3 0 run scenarios/hello.lua --on linux --trace "$tmp/3.trace"
 run same 0 diff "$tmp/1.trace" "$tmp/1b.trace" && says same "the same"
 run differ 1 diff "$tmp/1.trace" "$tmp/2.trace" && says differ "the first difference is at record" &&
     says differ "what differs:"
 run worlds 1 diff "$tmp/1.trace" "$tmp/3.trace"
 run steps 0 diff "$tmp/1.trace" "$tmp/3.trace" --steps && says steps "the same steps: 10 messages"
-run t4 0 run scenarios/hello.lua --set pings=6 --trace "$tmp/4.trace"
+run t4 0 run scenarios/hello.lua --stack tcp --set pings=6 --trace "$tmp/4.trace"
 run steps-more 1 diff "$tmp/1.trace" "$tmp/4.trace" --steps && says steps-more "not there"
 run diff-bad 5 diff "$tmp/1.trace" "$tmp/odd.rec" && says diff-bad "odd.rec"
 run diff-missing 5 diff "$tmp/1.trace" "$tmp/none.trace" && says diff-missing "none.trace"

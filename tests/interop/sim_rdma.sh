@@ -36,6 +36,21 @@ for seed in 1 2 3; do
 done
 run campaign 0 campaign scenarios/campaigns/churn.lua --stack rdma --profile schedule \
     --seeds 1..200 -o "$tmp/kept"
+
+# Which stack is the default: the one the script names, else that of the world.
+default_is() { # NAME STACK ARG...
+    local name=$1 stack=$2
+    shift 2
+    run "$name" 0 run "$@" && says "$name" "stack         $stack"
+}
+{ echo '-- A script of its own.'; echo '-- stack: tcp'; cat scenarios/hello.lua; } >"$tmp/tcp.lua"
+{ cat scenarios/hello.lua; echo '-- stack: tcp'; } >"$tmp/late.lua"
+default_is sim-default rdma scenarios/hello.lua
+default_is linux-default tcp scenarios/hello.lua --on linux
+default_is script-default tcp "$tmp/tcp.lua"
+default_is not-in-the-comment rdma "$tmp/late.lua"
+default_is asked-for rdma "$tmp/tcp.lua" --stack rdma
+
 run no-device 2 run scenarios/hello.lua --stack rdma --device mlx5 &&
     says no-device "valid: hca, rxe"
 

@@ -1,4 +1,5 @@
 -- A planted mistake: nothing says that a's messages come first. Most schedules agree.
+-- stack: tcp
 local a, b, c = node "a", node "b", node "c"
 local from_a, from_c = a:connect(b), c:connect(b)
 from_a:send_many(5, { front = 100 })
