@@ -81,6 +81,31 @@ static uint8_t check_frame(lua_State *L, const char *what)
     return choice < 0 ? 0 : tags[choice];
 }
 
+/* The table's `state`: that of a connection, or nil: 0. */
+static uint8_t check_state(lua_State *L, const char *what)
+{
+    const char *names[STATE_WATCH_STATES];
+    uint8_t states[STATE_WATCH_STATES];
+    const struct world *world = &run_of(L)->world;
+    size_t n = 0;
+    int choice;
+
+    for (int state = 0; state < STATE_WATCH_STATES; state++) {
+        if (state_watch_name(state) != NULL) {
+            states[n] = (uint8_t)state;
+            names[n++] = state_watch_name(state);
+        }
+    }
+    choice = args_choice(L, 1, what, "state", names, n);
+    if (choice >= 0 && (world->sim == NULL || world->trace == NULL)) {
+        luaL_error(L,
+                   "%s: state = \"%s\" is known from what is recorded in the simulated "
+                   "world: --on sim, without --no-trace",
+                   what, names[choice]);
+    }
+    return choice < 0 ? 0 : states[choice];
+}
+
 /* The name of a node, given as such or as the node: copied. It must be one of the run's. */
 static void check_node_name(lua_State *L, const char *what, const char *key,
                             char ret[FAULT_NAME])
@@ -226,8 +251,8 @@ static int add_rule(lua_State *L, const char *what, const struct fault_rule *rul
 static int fault_inject(lua_State *L)
 {
     static const char *const keys[] = {
-        "id",       "node",  "peer",        "thread", "frame", "side", "nth",  "at",
-        "duration", "count", "probability", "value",  "errno", "time", "point"};
+        "id",       "node",  "peer",        "thread", "frame", "side", "nth",   "at",
+        "duration", "count", "probability", "value",  "errno", "time", "point", "state"};
     static const char *const points[] = {"send", "recv",  "waited", "wake",
                                          "cond", "start", "close"};
     const char *what = "fault.inject";
@@ -246,6 +271,10 @@ static int fault_inject(lua_State *L)
     rule.time_ns = args_duration(L, 1, what, "time", 0);
     rule.point =
         (uint8_t)(args_choice(L, 1, what, "point", points, ARRAY_SIZE(points)) + 1);
+    rule.state = check_state(L, what);
+    if (rule.state != 0 && fault_info(rule.id)->group == 'L') {
+        return luaL_error(L, "%s: state is for calls and frames, not for packets", what);
+    }
     if (rule.point != 0 && rule.id != FAULT_T05_PAUSE) {
         return luaL_error(L, "%s: point is for t05_pause only", what);
     }

@@ -123,6 +123,7 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
         trace.on_record = tell_observers;
         trace.arg = w;
         world_observe(w, trace_hasher_record, &w->hasher);
+        world_observe(w, state_watch_record, sim_faults_states(w->faults));
         if (opts->observer.fn != NULL) {
             world_observe(w, opts->observer.fn, opts->observer.arg);
         }
@@ -390,6 +391,7 @@ struct os *world_os_new(struct world *w, uint8_t number, const char *name)
 
     if (os != NULL) {
         os->trace = w->trace;
+        state_watch_forget(sim_faults_states(w->faults), number);
         outer = fault_os_new(os, w->faults);
     }
     if (outer == NULL) {

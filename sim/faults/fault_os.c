@@ -50,6 +50,7 @@ void fault_place_of(struct fault_os *fo, struct fault_fd *e, struct fault_place 
         .thread = t->name,
         .actor = e != NULL ? &e->actor : &t->actor,
         .now_ns = os_monotonic_ns(fo->inner),
+        .number = fo->base.node,
         .open = (uint64_t)atomic_load(&fo->open_n),
     };
 }

@@ -46,6 +46,7 @@ struct sim_faults {
     atomic_uint frame_rules[2];      /* by side */
     atomic_uint packets_wanted;      /* of `wanted`, those of packets */
     struct fault_counts counts[FAULT_COUNT];
+    struct state_watch states;
 };
 
 /* ---- the catalogue ---------------------------------------------------------------- */
@@ -160,7 +161,7 @@ static bool is_sound(const struct fault_rule *r)
     if (r->id < 0 || r->id >= FAULT_COUNT || r->probability > SIM_RATE_ALWAYS) {
         return false;
     }
-    return catalogue[r->id].decision >= 0 &&
+    return catalogue[r->id].decision >= 0 && r->state < STATE_WATCH_STATES &&
            (r->frame == 0 || fault_is_for_frames(r->id, r->side));
 }
 
@@ -279,6 +280,11 @@ void sim_faults_set_verbs(struct sim_faults *f, bool has)
     f->has_verbs = has;
 }
 
+struct state_watch *sim_faults_states(struct sim_faults *f)
+{
+    return &f->states;
+}
+
 bool sim_faults_has_verbs(const struct sim_faults *f)
 {
     return f->has_verbs;
@@ -332,8 +338,12 @@ static bool in_window(const struct fault_rule *r, uint64_t now_ns)
            (r->duration_ns == 0 || now_ns - r->at_ns < r->duration_ns);
 }
 
-static bool is_about(const struct fault_rule *r, const struct fault_place *place)
+static bool is_about(const struct sim_faults *f, const struct fault_rule *r,
+                     const struct fault_place *place)
 {
+    if (r->state != 0 && !state_watch_is_in(&f->states, place->number, r->state)) {
+        return false;
+    }
     if (r->point != 0 && r->point != place->point) {
         return false;
     }
@@ -370,7 +380,7 @@ static bool rule_matches(struct sim_faults *f, struct rule *rule,
 {
     const struct fault_rule *r = &rule->is;
 
-    if (rule->removed || !is_about(r, place) || !in_window(r, place->now_ns) ||
+    if (rule->removed || !is_about(f, r, place) || !in_window(r, place->now_ns) ||
         !in_scope(r->node, place->node) || !in_scope(r->peer, place->peer) ||
         !in_scope(r->thread, place->thread)) {
         return false;

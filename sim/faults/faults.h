@@ -20,6 +20,7 @@
 
 #include "sim/decisions.h"
 #include "sim/faults/fault_list.h"
+#include "sim/faults/state_watch.h"
 
 enum fault_id {
 #define X(id, name, group, site, consequences, what) FAULT_##id,
@@ -67,6 +68,7 @@ struct fault_rule {
     uint8_t frame;        /* tag of frames.h, FAULT_TAG_ANY; 0: calls, not frames */
     enum fault_side side; /* of a frame */
     uint8_t point;        /* t05_pause: only there, as the catalogue numbers; 0: anywhere */
+    uint8_t state;        /* while a connection of the place's node is in it; 0: always */
     /* Parameters; 0: as the catalogue says in brackets. */
     int64_t value;
     int err; /* positive errno; 0: drawn from the catalogue's */
@@ -80,8 +82,9 @@ struct fault_place {
     uint64_t now_ns;
     uint8_t frame; /* tag; 0: the call */
     enum fault_side side;
-    uint8_t point; /* t05_pause */
-    uint64_t open; /* r03_fds: descriptors the node has */
+    uint8_t point;  /* t05_pause */
+    uint64_t open;  /* r03_fds: descriptors the node has */
+    uint8_t number; /* of the node, in the trace */
 };
 
 /* What to do about it. */
@@ -142,6 +145,9 @@ bool sim_faults_ask(struct sim_faults *f, enum fault_id id, const struct fault_p
 /* Asks all frame rules; *ret_id says which fault. */
 bool sim_faults_ask_frame(struct sim_faults *f, const struct fault_place *place,
                           enum fault_id *ret_id, struct fault_shot *ret);
+
+/* For rules with a state; the world lets it see all records. */
+struct state_watch *sim_faults_states(struct sim_faults *f);
 
 struct sockaddr;
 /* Whose address that is, so that peers have names. "" for nobody's. */

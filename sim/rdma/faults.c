@@ -19,7 +19,8 @@ static bool ask(struct nic *nic, struct sim_actor *actor, const char *peer,
                                       .peer = peer,
                                       .thread = "",
                                       .actor = actor,
-                                      .now_ns = nic_sched(nic)->now};
+                                      .now_ns = nic_sched(nic)->now,
+                                      .number = nic->node->base.node};
 
     return nic->faults != NULL && !nic->failed &&
            sim_faults_ask(nic->faults, id, &place, n, ret);

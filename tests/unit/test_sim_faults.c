@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/trace.h"
 #include "engine/util.h"
 #include "sim/faults/faults.h"
 #include "sim/faults/frame_watch.h"
@@ -103,6 +104,50 @@ START_TEST(rules_have_scopes)
     sim_faults_add(faults, &scopes[_i]);
     ck_assert_uint_eq(hits(FAULT_S06_FIN, &place), _i == 3 ? 0x3ff : 0);
     ck_assert_uint_eq(hits(FAULT_S06_FIN, &unknown), 0);
+}
+END_TEST
+
+static void enters(uint8_t node, int from, int to)
+{
+    const struct trace_record record = {
+        .kind = TP_PROTO_STATE, .node = node, .a0 = (uint64_t)from, .a1 = (uint64_t)to};
+
+    state_watch_record(sim_faults_states(faults), &record, NULL);
+}
+
+static uint8_t state_called(const char *name)
+{
+    for (int i = 0; i < STATE_WATCH_STATES; i++) {
+        if (state_watch_name(i) != NULL && strcmp(state_watch_name(i), name) == 0) {
+            return (uint8_t)i;
+        }
+    }
+    ck_abort_msg("no state %s", name);
+}
+
+/* A rule with a state sees what happens while a connection of that node is in it. */
+START_TEST(rules_wait_for_states)
+{
+    const struct fault_rule rule = {.id = FAULT_S06_FIN, .state = state_called("READY")};
+    const struct fault_rule none = {.id = FAULT_S06_FIN, .state = STATE_WATCH_STATES};
+    struct fault_place place = place_at(0);
+
+    ck_assert_int_eq(sim_faults_add(faults, &none), -EINVAL);
+    sim_faults_add(faults, &rule);
+    place.number = 1;
+    enters(1, PROTO_NONE, PROTO_START_CONNECT);
+    enters(2, PROTO_SESSION_CONNECTING, PROTO_READY);
+    ck_assert_uint_eq(hits(FAULT_S06_FIN, &place), 0);
+    enters(1, PROTO_SESSION_CONNECTING, PROTO_READY);
+    enters(1, PROTO_SESSION_ACCEPTING, PROTO_READY);
+    ck_assert_uint_eq(hits(FAULT_S06_FIN, &place), 0x3ff);
+    enters(1, PROTO_READY, PROTO_CLOSED);
+    ck_assert_uint_eq(hits(FAULT_S06_FIN, &place), 0x3ff);
+    enters(1, PROTO_READY, PROTO_CLOSED);
+    ck_assert_uint_eq(hits(FAULT_S06_FIN, &place), 0);
+    enters(1, PROTO_SESSION_CONNECTING, PROTO_READY);
+    state_watch_forget(sim_faults_states(faults), 1); /* it died, and lives again */
+    ck_assert_uint_eq(hits(FAULT_S06_FIN, &place), 0);
 }
 END_TEST
 
@@ -408,6 +453,7 @@ int main(void)
     tcase_add_test(tc, rules_count);
     tcase_add_loop_test(tc, rules_have_scopes, 0, 4);
     tcase_add_test(tc, rules_have_windows);
+    tcase_add_test(tc, rules_wait_for_states);
     tcase_add_test(tc, rules_end);
     tcase_add_test(tc, frames_are_counted_apart);
     tcase_add_loop_test(tc, bad_rules_are_refused, 0, 5);
