@@ -340,7 +340,9 @@ int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n
                             f == NULL ? -EBADF : -EINVAL);
     }
     if (sim_may_choose(s->decisions, SIM_SITE_EVENT_BATCH)) {
-        n = MIN(n, cut_batch(s, (int)ready_items(to_epoll(f))));
+        int cut = cut_batch(s, (int)ready_items(to_epoll(f)));
+
+        n = MIN(n, cut);
     }
     deadline = sched_deadline(s, timeout_ns);
     while ((got = collect(s, to_epoll(f), events, n)) == 0 && deadline > s->now) {
@@ -468,7 +470,7 @@ static int distort(struct sim_node *n, struct pollfd *fds, int n_fds, int got)
     struct scheduler *s = &n->world->sched;
     uint64_t us = pick(s, SIM_SITE_EVENT_DELAY, DELAY_US_MAX + 1);
     struct sim_queue late;
-    int first;
+    int first, keep;
 
     if (us > 0) {
         sched_queue_init(&late, "poll", "an event that comes late");
@@ -479,7 +481,8 @@ static int distort(struct sim_node *n, struct pollfd *fds, int n_fds, int got)
         return got;
     }
     first = (int)pick(s, SIM_SITE_EVENT_ORDER, (uint64_t)got);
-    return tell_some(fds, n_fds, got, first, MIN(got, cut_batch(s, got)));
+    keep = cut_batch(s, got);
+    return tell_some(fds, n_fds, got, first, MIN(got, keep));
 }
 
 static int poll_until(struct sim_node *n, struct pollfd *fds, int n_fds, int64_t timeout_ns)

@@ -31,6 +31,7 @@ static struct run_opts sim_opts(const char *script, uint64_t seed)
 
     run_cli_defaults(&opts);
     opts.script = script;
+    opts.world.stack = "tcp";
     opts.world.title = "test";
     opts.world.seed = seed;
     opts.quiet = true;
