@@ -165,4 +165,10 @@ static inline void connected_socket_close(struct connected_socket *s)
     s->ops->close(s);
 }
 
+/* For stacks over the operating system's sockets: a bound, listening descriptor, which is
+ * the caller's; *ret_addr is what was bound. `rcvbuf` 0: as the system likes. Or a negative
+ * errno. Any thread. */
+int network_stack_listener(struct os *os, const struct entity_addr *addr, int rcvbuf,
+                           struct entity_addr *ret_addr);
+
 #endif

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "engine/limits.h"
 #include "engine/util.h"
 #include "engine/worker.h"
 #include "stacks/rdma/rdma_impl.h"
@@ -101,36 +100,6 @@ static const struct server_socket_ops server_ops = {
     .close = rdma_server_close,
 };
 
-/* A bound, listening fd; *ret_addr is what was bound. */
-static int open_listener(struct os *os, const struct entity_addr *addr,
-                         struct entity_addr *ret_addr)
-{
-    struct sockaddr_storage bound;
-    int fd = os_socket(os, addr->sa.sa_family), err;
-
-    if (fd < 0) {
-        return fd;
-    }
-    os_set_option(os, fd, OS_SO_REUSEADDR, 1);
-    if (addr->sa.sa_family == AF_INET6) {
-        os_set_option(os, fd, OS_SO_V6ONLY, 1);
-    }
-    err = os_bind(os, fd, &addr->sa, entity_addr_socklen(addr));
-    if (err == 0) {
-        err = os_listen(os, fd, LISTEN_BACKLOG);
-    }
-    if (err == 0) {
-        err = os_local_addr(os, fd, &bound);
-    }
-    if (err < 0) {
-        os_close(os, fd);
-        return err;
-    }
-    *ret_addr =
-        entity_addr_from_sockaddr((const struct sockaddr *)&bound, addr->type, addr->nonce);
-    return fd;
-}
-
 static int rdma_listen(struct network_stack *base, struct worker *w,
                        const struct entity_addr *addr, const struct socket_options *opts,
                        struct server_socket **ret, struct entity_addr *ret_addr)
@@ -147,7 +116,7 @@ static int rdma_listen(struct network_stack *base, struct worker *w,
     if (server == NULL) {
         return -ENOMEM;
     }
-    fd = open_listener(base->os, addr, ret_addr);
+    fd = network_stack_listener(base->os, addr, 0, ret_addr);
     if (fd < 0) {
         free(server);
         return fd;
