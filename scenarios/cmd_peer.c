@@ -13,6 +13,8 @@
 #include "scenarios/commands.h"
 #include "scenarios/exit_codes.h"
 #include "scenarios/peer.h"
+#include "scenarios/run_cli.h"
+#include "stacks/rdma/rdma_stack.h"
 
 #define MON_PORT 3300
 #define TIMEOUT_NS (10 * NSEC_PER_SEC)
@@ -20,6 +22,10 @@
 #define PING_COUNT_MAX 1000000
 #define NODE_NUMBER 1
 #define WORKERS 2
+/* The RDMA stack unless --rdma says otherwise: chunks as large as Ceph's are by default,
+ * for what it sends must fit into one of ours; few of them, to lock 20 MiB at the start,
+ * not 128. */
+#define RDMA_OPTIONS "buffer_size=131072,send_buffers=64,receive_queue_len=64"
 
 static const char help[] =
     "msgrlab peer: speak to a real Ceph daemon, or be spoken to\n"
@@ -36,7 +42,9 @@ static const char help[] =
     "ADDR is [v2:]IP[:PORT][/NONCE], IPv6 in brackets, port 3300 if none is given; serve\n"
     "takes port 0 for any free one and prints it. Authentication is none, the mode crc: "
     "the\n"
-    "cluster must have 'auth client required = none'.\n"
+    "cluster must have 'auth client required = none'. Peers with ms_type = async+rdma "
+    "want\n"
+    "--stack rdma; no session comes about between the two stacks.\n"
     "\n"
     "options:\n"
     "  --count N      round trips of each kind (ping; 10)\n"
@@ -44,6 +52,11 @@ static const char help[] =
     "  --once         end half a second after the last client has gone (serve)\n"
     "  --for T        end after that time (serve)\n"
     "  --timeout T    how long to wait for each answer (monmap, ping; 10s)\n"
+    "  --stack S      tcp or rdma (tcp)\n"
+    "  --device NAME  rdma: the device; by default the first that is usable\n"
+    "  --rdma K=V,... rdma: options by Ceph's names (stacks/rdma/README.md), after\n"
+    "                 " RDMA_OPTIONS ";\n"
+    "                 buffer_size must be at least the peer's ms_async_rdma_buffer_size\n"
     "  --driver D     epoll, poll or select (epoll)\n"
     "  --msgr20       announce msgr2.0 framing instead of 2.1\n"
     "  --trace FILE   record what happens\n"
@@ -58,9 +71,10 @@ static const char help[] =
     "  ceph -c /dev/null --keyring /dev/null -m v2:127.0.0.1:3300 mon dump\n"
     "that client may also ping mon.a, ask for -s, status, health, version and fsid.\n"
     "\n"
-    "exit codes: 0 done, 2 wrong command line, 4 refused, not msgr2, or the session was "
-    "lost,\n"
-    "5 the trace could not be written, 6 no answer in time, 130 Ctrl-C (serve: 0)\n";
+    "exit codes: 0 done, 2 wrong command line, 4 refused, not msgr2, the session was lost, "
+    "or\n"
+    "no RDMA device, 5 the trace could not be written, 6 no answer in time, 130 Ctrl-C "
+    "(serve: 0)\n";
 
 /* ---- signals ---- */
 
@@ -106,7 +120,8 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
 {
     char title[256], why[512];
     struct world_opts wopts = {.on = "linux",
-                               .stack = "tcp",
+                               .stack = opts->stack,
+                               .device = opts->device,
                                .driver = opts->driver,
                                .trace_path = opts->trace_path,
                                .no_trace = opts->trace_path == NULL,
@@ -114,6 +129,13 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
     int code, err = -ENOMEM;
 
     *p = (struct peer){.opts = opts};
+    if (strcmp(opts->stack, "rdma") == 0) {
+        if (snprintf(p->rdma, sizeof(p->rdma), RDMA_OPTIONS ",%s",
+                     opts->rdma != NULL ? opts->rdma : "") >= (int)sizeof(p->rdma)) {
+            return peer_error(opts, EXIT_USAGE, "--rdma is too long");
+        }
+        wopts.rdma = p->rdma;
+    }
     snprintf(title, sizeof(title), "peer %s %s", opts->verb, opts->address);
     code = world_open(&wopts, &p->world, why, sizeof(why));
     if (code != EXIT_OK) {
@@ -133,8 +155,10 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
         err = messenger_new(mopts, &p->messenger);
     }
     if (err < 0) {
+        snprintf(why, sizeof(why), "%s", p->world.stack_why);
         peer_close(p, EXIT_CANNOT);
-        return peer_error(opts, EXIT_CANNOT, "cannot start: %s", strerror(-err));
+        return peer_error(opts, EXIT_CANNOT, "cannot start: %s",
+                          why[0] != '\0' ? why : strerror(-err));
     }
     return EXIT_OK;
 }
@@ -153,10 +177,8 @@ int peer_close(struct peer *p, int code)
     peer_stop(p);
     messenger_free(p->messenger);
     p->messenger = NULL;
-    if (p->stack != NULL) {
-        network_stack_free(p->stack);
-        p->stack = NULL;
-    }
+    world_stack_free(&p->world, p->stack);
+    p->stack = NULL;
     world_os_free(&p->world, p->os);
     p->os = NULL;
     err = world_close_trace(&p->world);
@@ -165,8 +187,21 @@ int peer_close(struct peer *p, int code)
                    p->opts->trace_path, strerror(-err));
         code = code == EXIT_OK ? EXIT_FILE : code;
     }
+    if (p->world.leaked_chunks != 0) {
+        peer_error(p->opts, EXIT_EXPECTATION,
+                   "%" PRIu64 " chunks of the RDMA stack are not where they belong",
+                   p->world.leaked_chunks);
+        code = code == EXIT_OK ? EXIT_EXPECTATION : code;
+    }
     world_close(&p->world);
     return code;
+}
+
+uint64_t peer_too_long(const struct peer *p)
+{
+    return strcmp(p->opts->stack, "rdma") == 0
+               ? atomic_load(&rdma_stack_counters(p->stack)->rx_too_long)
+               : 0;
 }
 
 struct wire_reader peer_reader(const struct buffer *buffer)
@@ -189,22 +224,28 @@ struct message *peer_message(uint16_t type, const struct wire_writer *front)
 
 enum {
     OPT_COUNT = 'n',
+    OPT_DEVICE = 'v',
     OPT_DRIVER = 'd',
     OPT_FOR = 'f',
     OPT_JSON = 'j',
     OPT_MSGR20 = '2',
     OPT_ONCE = '1',
+    OPT_RDMA = 'm',
+    OPT_STACK = 's',
     OPT_TIMEOUT = 't',
     OPT_TRACE = 'r',
 };
 
 static const struct option options[] = {
     {"count", required_argument, NULL, OPT_COUNT},
+    {"device", required_argument, NULL, OPT_DEVICE},
     {"driver", required_argument, NULL, OPT_DRIVER},
     {"for", required_argument, NULL, OPT_FOR},
     {"json", no_argument, NULL, OPT_JSON},
     {"msgr20", no_argument, NULL, OPT_MSGR20},
     {"once", no_argument, NULL, OPT_ONCE},
+    {"rdma", required_argument, NULL, OPT_RDMA},
+    {"stack", required_argument, NULL, OPT_STACK},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"trace", required_argument, NULL, OPT_TRACE},
     CLI_HELP,
@@ -216,9 +257,9 @@ static const struct verb {
     const char *options; /* letters it takes */
     int (*run)(const struct peer_opts *opts);
 } verbs[] = {
-    {"monmap", "dj2tr", peer_monmap},
-    {"ping", "ndj2tr", peer_ping},
-    {"serve", "df21r", peer_serve},
+    {"monmap", "dj2trsvm", peer_monmap},
+    {"ping", "ndj2trsvm", peer_ping},
+    {"serve", "df21rsvm", peer_serve},
 };
 
 static int set_count(struct peer_opts *opts, const char *text)
@@ -254,11 +295,26 @@ static int set_driver(struct peer_opts *opts, const char *text)
     return EXIT_OK;
 }
 
+/* As `msgrlab run` takes them. */
+static int set_stack(struct peer_opts *opts, int run_option, char *text)
+{
+    struct run_opts run = {
+        .world = {.stack = opts->stack, .device = opts->device, .rdma = opts->rdma}};
+    int code = run_cli_take("peer", run_option, text, &run);
+
+    opts->stack = run.world.stack;
+    opts->device = run.world.device;
+    opts->rdma = run.world.rdma;
+    return code;
+}
+
 static int set_option(struct peer_opts *opts, int option)
 {
     switch (option) {
     case OPT_COUNT:
         return set_count(opts, optarg);
+    case OPT_DEVICE:
+        return set_stack(opts, RUN_CLI_DEVICE, optarg);
     case OPT_DRIVER:
         return set_driver(opts, optarg);
     case OPT_FOR:
@@ -272,6 +328,10 @@ static int set_option(struct peer_opts *opts, int option)
     case OPT_ONCE:
         opts->once = true;
         return EXIT_OK;
+    case OPT_RDMA:
+        return set_stack(opts, RUN_CLI_RDMA, optarg);
+    case OPT_STACK:
+        return set_stack(opts, RUN_CLI_STACK, optarg);
     case OPT_TIMEOUT:
         return set_duration("timeout", optarg, &opts->timeout_ns);
     case OPT_TRACE:
@@ -362,6 +422,9 @@ static int run_verb(int argc, char **argv, struct peer_opts *opts, const char *u
     if (stray != NULL) {
         return cli_usage_error("peer", "%s has no option '--%s'", verb->name, stray);
     }
+    if (strcmp(opts->stack, "rdma") != 0 && (opts->device != NULL || opts->rdma != NULL)) {
+        return cli_usage_error("peer", "--device and --rdma are for --stack rdma");
+    }
     opts->verb = verb->name;
     opts->address = argv[optind + 1];
     if (parse_address(opts) != EXIT_OK) {
@@ -373,7 +436,7 @@ static int run_verb(int argc, char **argv, struct peer_opts *opts, const char *u
 
 int cmd_peer(int argc, char **argv)
 {
-    struct peer_opts opts = {.count = PING_COUNT, .timeout_ns = TIMEOUT_NS};
+    struct peer_opts opts = {.stack = "tcp", .count = PING_COUNT, .timeout_ns = TIMEOUT_NS};
     char used[64] = "";
     int option;
 

@@ -25,6 +25,8 @@ struct peer_opts {
     const char *verb;    /* "monmap", "ping", "serve" */
     const char *address; /* as the user wrote it */
     struct entity_addrvec addrs;
+    const char *stack;         /* "tcp" or "rdma" */
+    const char *device, *rdma; /* rdma: as in world_opts; NULL: not given */
     enum event_driver_kind driver;
     const char *trace_path; /* NULL: no trace */
     uint64_t timeout_ns;    /* of each answer */
@@ -37,6 +39,7 @@ struct peer_opts {
 struct peer {
     const struct peer_opts *opts; /* borrowed */
     struct world world;
+    char rdma[1024];             /* the options of its stack, ours before the user's */
     struct os *os;               /* owned */
     struct network_stack *stack; /* owned */
     struct messenger *messenger; /* owned; not started yet */
@@ -49,6 +52,13 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
 void peer_stop(struct peer *p);
 /* Stops and frees all; closes the trace. `code`, or EXIT_FILE if only the trace failed. */
 int peer_close(struct peer *p, int code);
+
+/* RDMA: how often a peer sent more at once than fits into a buffer of ours, each time the
+ * end of its connection; Ceph's buffers are larger then. Any thread. */
+uint64_t peer_too_long(const struct peer *p);
+#define PEER_TOO_LONG                                                                      \
+    "; what it sends does not fit into our buffers: --rdma buffer_size= must be at "       \
+    "least its ms_async_rdma_buffer_size"
 
 /* "msgrlab peer VERB: " and the message, on stderr. Returns `code`. */
 int peer_error(const struct peer_opts *opts, int code, const char *format, ...)

@@ -155,10 +155,26 @@ static int explain_lost(struct client *c)
                           "%s: %s; use the monitor's v2 port, 3300 if nobody changed it",
                           opts->address, why);
     }
-    return peer_error(opts, EXIT_CANNOT, "%s: the connection was lost %s: %s",
+    return peer_error(opts, EXIT_CANNOT, "%s: the connection was lost %s: %s%s",
                       opts->address,
                       c->connected ? "in the session" : "before there was a session",
-                      why[0] != '\0' ? why : "no reason known");
+                      why[0] != '\0' ? why : "no reason known",
+                      peer_too_long(&c->peer) > 0 ? PEER_TOO_LONG : "");
+}
+
+/* Between the stacks nothing tells one end what the other is: an RDMA monitor waits for a
+ * record of the side channel, a TCP monitor takes ours for a bad banner. */
+static const char *stack_hint(const struct client *c, const char *why)
+{
+    if (peer_too_long(&c->peer) > 0) {
+        return PEER_TOO_LONG;
+    }
+    if (strcmp(c->peer.opts->stack, "rdma") == 0) {
+        return "; is its ms_type async+rdma?";
+    }
+    return why[0] == '\0' || strcmp(why, "handshake took too long") == 0
+               ? "; if its ms_type is async+rdma, use --stack rdma"
+               : "";
 }
 
 static int explain_timeout(struct client *c, const char *what)
@@ -173,9 +189,10 @@ static int explain_timeout(struct client *c, const char *what)
                           "%s: the session is up, but no %s came within %s", opts->address,
                           what, limit);
     }
-    return peer_error(opts, EXIT_TIMEOUT, "%s: no session within %s: %s", opts->address,
+    return peer_error(opts, EXIT_TIMEOUT, "%s: no session within %s: %s%s", opts->address,
                       limit,
-                      why[0] != '\0' ? why : "nothing answers, or it stopped halfway");
+                      why[0] != '\0' ? why : "nothing answers, or it stopped halfway",
+                      stack_hint(c, why));
 }
 
 /* The messenger dials again, for the port may change hands; whoever asked for this one port

@@ -41,7 +41,7 @@ struct server {
 
     struct os_mutex *lock; /* owned; guards the rest, which ms_dispatch writes */
     uint32_t open;
-    uint64_t sessions, messages, last_close_ns;
+    uint64_t sessions, messages, last_close_ns, too_long;
 };
 
 /* What a command wrote, and the one-line status that comes with it. */
@@ -415,14 +415,17 @@ static bool close_session(void *arg, struct connection *conn)
 {
     struct server *s = arg;
     const char *why = conn_why(conn);
-    uint64_t now = os_monotonic_ns(s->peer.os);
+    uint64_t now = os_monotonic_ns(s->peer.os), too_long = peer_too_long(&s->peer);
+    bool is_new;
 
     os_lock(s->peer.os, s->lock);
     s->open--;
     s->last_close_ns = now;
+    is_new = too_long > s->too_long;
+    s->too_long = too_long;
     os_unlock(s->peer.os, s->lock);
-    printf("session %zu: closed%s%s\n", session_number(conn), why[0] != '\0' ? ": " : "",
-           why);
+    printf("session %zu: closed%s%s%s\n", session_number(conn), why[0] != '\0' ? ": " : "",
+           why, is_new ? PEER_TOO_LONG : "");
     return true;
 }
 

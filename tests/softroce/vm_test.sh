@@ -49,7 +49,7 @@ ok "a kernel that dies"
 env --default-signal=INT tests/softroce/vm.sh -V -m 256 -o "$dir" -- sleep 300 \
     >"$dir/out" 2>"$dir/err" &
 vm=$!
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
     qemu=$(pgrep -P "$(pgrep -P $vm -x timeout)" 2>/dev/null) && break
     sleep 0.1
 done
