@@ -18,10 +18,11 @@
 
 #define LAST_RECORDS 20
 
-enum { OPT_TO = 256, OPT_TRACE };
+enum { OPT_TO = 256, OPT_TRACE, OPT_PCAP };
 
 static const struct option options[] = {{"to", required_argument, NULL, OPT_TO},
                                         {"trace", required_argument, NULL, OPT_TRACE},
+                                        {"pcap", required_argument, NULL, OPT_PCAP},
                                         CLI_HELP,
                                         {NULL, 0, NULL, 0}};
 
@@ -35,6 +36,7 @@ static const char help[] =
     "                 show -o x.csv prints it (3.1.250); shows the 20 records up to it,\n"
     "                 and who waits for what\n"
     "  --trace FILE   keep what was recorded, for msgrlab show and msgrlab diff\n"
+    "  --pcap FILE    keep the packets of the network as pcapng, for Wireshark\n"
     "\n"
     "exit codes: those of msgrlab run, from the run that was repeated; and\n"
     "    0  with --to: the run came to that event\n"
@@ -46,6 +48,7 @@ struct replay {
     const char *path;       /* of the record */
     const char *to;         /* NULL: to the end */
     const char *trace_path; /* NULL: not kept */
+    const char *pcap_path;  /* likewise */
     struct record record;
 };
 
@@ -211,7 +214,8 @@ static int run_to_event(const struct replay *replay, struct run_opts *opts,
 
 static int replay_record(struct replay *replay)
 {
-    struct run_opts opts = {.world = {.trace_path = replay->trace_path}};
+    struct run_opts opts = {
+        .world = {.trace_path = replay->trace_path, .pcap_path = replay->pcap_path}};
     struct run_outcome now = {0};
     char why[300], again[600];
     int code;
@@ -242,6 +246,9 @@ static int replay_record(struct replay *replay)
         code = run_scenario(&opts, &now);
         code = code == EXIT_FILE || code == EXIT_INTERRUPTED ? code : compare(replay, &now);
     }
+    if (code == EXIT_OK && now.pcap_error < 0) {
+        code = EXIT_FILE;
+    }
     if (now.poisoned) { /* its threads' memory is nobody's: no leak checker may ask */
         fflush(NULL);
         _exit(code);
@@ -266,6 +273,9 @@ int cmd_replay(int argc, char **argv)
             return EXIT_OK;
         case OPT_TO:
             replay.to = optarg;
+            break;
+        case OPT_PCAP:
+            replay.pcap_path = optarg;
             break;
         default:
             replay.trace_path = optarg;

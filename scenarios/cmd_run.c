@@ -13,7 +13,15 @@
 #include "scenarios/record.h"
 #include "scenarios/run_cli.h"
 
-enum { OPT_ON = RUN_CLI_END, OPT_SEED, OPT_TRACE, OPT_NO_TRACE, OPT_TITLE, OPT_RECORD };
+enum {
+    OPT_ON = RUN_CLI_END,
+    OPT_SEED,
+    OPT_TRACE,
+    OPT_NO_TRACE,
+    OPT_TITLE,
+    OPT_RECORD,
+    OPT_PCAP
+};
 
 static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
                                         {"seed", required_argument, NULL, OPT_SEED},
@@ -22,6 +30,7 @@ static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
                                         {"no-trace", no_argument, NULL, OPT_NO_TRACE},
                                         {"title", required_argument, NULL, OPT_TITLE},
                                         {"record", required_argument, NULL, OPT_RECORD},
+                                        {"pcap", required_argument, NULL, OPT_PCAP},
                                         CLI_HELP,
                                         {NULL, 0, NULL, 0}};
 
@@ -39,6 +48,7 @@ static const char help[] =
     "  --title TEXT     of the trace; default: this command line\n"
     "  --record FILE    sim: keep every choice of the run, for msgrlab replay; also of\n"
     "                   a run that fails\n"
+    "  --pcap FILE      sim: keep the packets of its network as pcapng, for Wireshark\n"
     "\n"
     "exit codes:\n"
     "    0  everything expected was observed, or the script skipped itself\n"
@@ -83,6 +93,9 @@ static int take_option(int option, char *value, struct run_opts *opts)
         return EXIT_OK;
     case OPT_RECORD:
         opts->record_path = value;
+        return EXIT_OK;
+    case OPT_PCAP:
+        opts->world.pcap_path = value;
         return EXIT_OK;
     default:
         return run_cli_take("run", option, value, opts);
@@ -137,6 +150,9 @@ static int run_and_record(struct run_opts *opts)
         _exit(code);
     }
     run_outcome_fini(&outcome);
+    if (outcome.pcap_error < 0) {
+        written = EXIT_FILE;
+    }
     return code != EXIT_OK ? code : written;
 }
 
@@ -154,6 +170,10 @@ static int check_world(const struct run_opts *opts)
     if (opts->record_path != NULL) {
         return cli_usage_error("run", "--record is for --on sim: on Linux nobody can take "
                                       "the same choices again");
+    }
+    if (opts->world.pcap_path != NULL) {
+        return cli_usage_error("run", "--pcap is for --on sim: on Linux the packets are "
+                                      "the kernel's, use tcpdump -i any -w FILE");
     }
     if (opts->world.schedule != NULL || opts->world.profile != NULL) {
         return cli_usage_error("run", "--schedule and --profile are for --on sim");

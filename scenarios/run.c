@@ -421,6 +421,26 @@ static FILE *open_nowhere(void)
     return fopen("/dev/null", "we");
 }
 
+/* The run is over and goes by what it did; that packets are missing is said beside it. */
+static void finish_pcap(struct run *run)
+{
+    const char *path = run->opts.world.pcap_path;
+    uint64_t packets;
+
+    if (run->world.pcap == NULL) {
+        return;
+    }
+    run->outcome->pcap_error = world_close_pcap(&run->world, &packets);
+    if (run->outcome->pcap_error < 0) {
+        fprintf(run->err,
+                "msgrlab run: cannot write the packets to %s: %s; the first of them may be "
+                "there\n",
+                path, strerror(-run->outcome->pcap_error));
+    } else {
+        fprintf(run->out, "packets       %s: %llu\n", path, (unsigned long long)packets);
+    }
+}
+
 static void run_script_file(struct run *run)
 {
     struct run_opts *opts = &run->opts;
@@ -441,6 +461,7 @@ static void run_script_file(struct run *run)
     code = world_open(&opts->world, &run->world, why, sizeof(why));
     if (code == EXIT_OK) {
         run_guarded(run);
+        finish_pcap(run);
         world_close(&run->world);
     } else {
         fprintf(run->err, "msgrlab run: %s\n", why);

@@ -83,6 +83,7 @@ struct run_outcome {
     /* Virtual threads are stuck in the middle and have left their memory behind: the
      * process should run no other scenario, and end with _exit. */
     bool poisoned;
+    int pcap_error;              /* a negative errno: packets could not be written */
     uint32_t fired[FAULT_COUNT]; /* how often each fault happened */
 };
 

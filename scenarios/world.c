@@ -12,6 +12,8 @@
 #include "scenarios/exit_codes.h"
 #include "sim/faults/fault_os.h"
 #include "sim/net/net_faults.h"
+#include "sim/net/pcapng.h"
+#include "sim/net/tap.h"
 #include "sim/rdma/rdma.h"
 #include "sim/world.h"
 #include "stacks/rdma/device.h"
@@ -135,6 +137,35 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
         return EXIT_FILE;
     }
     return EXIT_OK;
+}
+
+static int open_pcap(struct world *w, const char *path, char *why, size_t size)
+{
+    int rc = pcapng_open(path, &w->pcap);
+
+    if (rc == -EEXIST) {
+        snprintf(why, size,
+                 "%s exists and is no capture: it stays as it is; choose another name or "
+                 "remove it",
+                 path);
+    } else if (rc < 0) {
+        snprintf(why, size, "cannot write the packets to %s: %s", path, strerror(-rc));
+    } else {
+        sim_world_set_tap(w->sim, pcapng_frame, w->pcap);
+    }
+    return rc < 0 ? EXIT_FILE : EXIT_OK;
+}
+
+int world_close_pcap(struct world *w, uint64_t *ret_n)
+{
+    struct pcapng *pcap = w->pcap;
+
+    *ret_n = pcap != NULL ? pcapng_frames(pcap) : 0;
+    w->pcap = NULL;
+    if (w->sim != NULL) {
+        sim_world_set_tap(w->sim, NULL, NULL);
+    }
+    return pcapng_close(pcap);
 }
 
 /* ---- the two worlds ------------------------------------------------------------------ */
@@ -349,6 +380,9 @@ int world_open(const struct world_opts *opts, struct world *ret, char *why, size
         profile_arm(ret->profile, sim_world_decisions(ret->sim), ret->faults,
                     sim_faults_accepted(ret->faults));
     }
+    if (code == EXIT_OK && ret->sim != NULL && opts->pcap_path != NULL) {
+        code = open_pcap(ret, opts->pcap_path, why, size);
+    }
     if (code == EXIT_OK && !opts->no_trace) {
         code = open_trace(ret, opts, why, size);
     }
@@ -368,7 +402,10 @@ int world_close_trace(struct world *w)
 
 void world_close(struct world *w)
 {
+    uint64_t packets;
+
     world_close_trace(w);
+    world_close_pcap(w, &packets);
     if (w->os != NULL && w->trace_fd >= 0) {
         close(w->trace_fd);
     }

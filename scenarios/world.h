@@ -21,6 +21,7 @@
 #include "sim/world.h"
 
 struct network_stack;
+struct pcapng;
 struct sim_faults;
 
 #define WORLD_NODES_MAX 250
@@ -50,9 +51,10 @@ struct world_opts {
     bool log;              /* keep the decisions */
     /* Borrowed: shared by runs that come after each other (sim/world.h); NULL: its own. */
     struct sim_stacks *stacks;
-    uint64_t time_max_ns; /* by its clock; 0: its own default */
-    uint64_t stop_after;  /* stop the run after so many records; 0: do not */
-    uint64_t stop_id;     /* or after the record of this event id */
+    uint64_t time_max_ns;  /* by its clock; 0: its own default */
+    const char *pcap_path; /* its packets are written there; NULL: nowhere */
+    uint64_t stop_after;   /* stop the run after so many records; 0: do not */
+    uint64_t stop_id;      /* or after the record of this event id */
     /* Who looks on; NULL: nobody. Decisions are told if they are logged. */
     struct world_observer observer;
     void (*on_decision)(void *arg, const struct sim_decisions *d,
@@ -76,6 +78,7 @@ struct world {
     uint64_t n_records; /* sim: recorded so far */
     uint64_t stop_after, stop_id, stopped_id;
     struct trace_hasher hasher; /* sim: of everything recorded */
+    struct pcapng *pcap;        /* owned; sim: NULL: its packets are not kept */
     char trace_path[512];       /* opens the trace file as long as the world is there */
     int trace_fd;               /* owned; of a file without a name, else -1 */
     bool trace_kept;            /* the user asked for the file */
@@ -109,6 +112,8 @@ void world_accept(struct world *w, int consequences);
 /* Closes the trace; no node is left. 0 or a negative errno of the trace. The file can still
  * be read (trace_path) until world_close. */
 int world_close_trace(struct world *w);
+/* Closes the capture of the packets; *ret_n: how many are in it. 0 or a negative errno. */
+int world_close_pcap(struct world *w, uint64_t *ret_n);
 void world_close(struct world *w); /* a zeroed one is fine */
 
 /* A node's own operating system, recording into the world's trace. NULL: no memory. */

@@ -2,8 +2,11 @@
 #include "sim/net/pcapng.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/util.h"
 
@@ -14,19 +17,58 @@
 #define OPTION_TSRESOL 9
 #define LINKTYPE_ETHERNET 1
 
+/* Only whole blocks are written, so that the file can be read however the run ends. */
+#define BUFFER_BYTES 65536
+
 struct pcapng {
-    FILE *file;
+    FILE *file; /* owned; without a buffer of its own */
     int error;
     uint64_t frames;
     int interface[256]; /* of a node, from 1; 0: none yet */
     int interfaces;
+    off_t written; /* whole blocks, in the file */
+    size_t used;
+    uint8_t buffer[BUFFER_BYTES];
 };
+
+/* How many of the first `len` bytes of the buffer are whole blocks. */
+static size_t whole_blocks(const struct pcapng *p, size_t len)
+{
+    size_t at = 0;
+    uint32_t total;
+
+    while (len - at >= 8) {
+        memcpy(&total, p->buffer + at + 4, sizeof(total));
+        if (total > len - at) {
+            break;
+        }
+        at += total;
+    }
+    return at;
+}
+
+static void flush(struct pcapng *p)
+{
+    size_t done = 0;
+
+    if (p->error == 0) {
+        errno = 0;
+        done = fwrite(p->buffer, 1, p->used, p->file);
+        if (done < p->used) {
+            p->error = errno != 0 ? -errno : -EIO;
+        }
+    }
+    p->written += (off_t)whole_blocks(p, done);
+    if (p->error != 0) { /* should that fail, too: readers say that the last is cut off */
+        (void)!ftruncate(fileno(p->file), p->written);
+    }
+    p->used = 0;
+}
 
 static void put(struct pcapng *p, const void *bytes, size_t len)
 {
-    if (p->error == 0 && fwrite(bytes, 1, len, p->file) != len) {
-        p->error = errno != 0 ? -errno : -EIO;
-    }
+    memcpy(p->buffer + p->used, bytes, len);
+    p->used += len;
 }
 
 static void put_word(struct pcapng *p, uint32_t word)
@@ -34,15 +76,44 @@ static void put_word(struct pcapng *p, uint32_t word)
     put(p, &word, sizeof(word)); /* in the byte order of the writer: the magic tells it */
 }
 
+/* A block begins, of so many bytes in all. */
+static void begin_block(struct pcapng *p, uint32_t type, size_t total)
+{
+    CHECK(total <= BUFFER_BYTES);
+    if (p->used + total > BUFFER_BYTES) {
+        flush(p);
+    }
+    put_word(p, type);
+    put_word(p, (uint32_t)total);
+}
+
 /* A block of that type with `len` bytes, a multiple of 4. */
 static void put_block(struct pcapng *p, uint32_t type, const void *bytes, size_t len)
 {
-    uint32_t total = (uint32_t)len + 12;
-
-    put_word(p, type);
-    put_word(p, total);
+    begin_block(p, type, len + 12);
     put(p, bytes, len);
-    put_word(p, total);
+    put_word(p, (uint32_t)len + 12);
+}
+
+/* What is there already has to be a capture, empty, or no file at all: a mistyped name must
+ * not cost somebody a file. */
+static bool may_replace(const char *path)
+{
+    uint32_t magic = 0;
+    struct stat is;
+    bool may;
+    FILE *file;
+
+    if (stat(path, &is) < 0 || !S_ISREG(is.st_mode) || is.st_size == 0) {
+        return true;
+    }
+    file = fopen(path, "rbe");
+    if (file == NULL) {
+        return true; /* to open it for writing says why */
+    }
+    may = fread(&magic, sizeof(magic), 1, file) == 1 && magic == SECTION_HEADER;
+    fclose(file);
+    return may;
 }
 
 int pcapng_open(const char *path, struct pcapng **ret)
@@ -52,19 +123,28 @@ int pcapng_open(const char *path, struct pcapng **ret)
         uint16_t major, minor;
         int64_t length; /* -1: not said */
     } __attribute__((packed)) section = {0x1a2b3c4d, 1, 0, -1};
-    struct pcapng *p = calloc(1, sizeof(*p));
+    struct pcapng *p;
+    int err;
 
+    if (!may_replace(path)) {
+        return -EEXIST;
+    }
+    p = calloc(1, sizeof(*p));
     if (p == NULL) {
         return -ENOMEM;
     }
     p->file = fopen(path, "wbe");
     if (p->file == NULL) {
-        int err = -errno;
-
+        err = -errno;
         free(p);
         return err;
     }
+    setvbuf(p->file, NULL, _IONBF, 0);
     put_block(p, SECTION_HEADER, &section, sizeof(section));
+    flush(p); /* a file that cannot be written is found out at once */
+    if (p->error != 0) {
+        return pcapng_close(p);
+    }
     *ret = p;
     return 0;
 }
@@ -100,8 +180,7 @@ void pcapng_frame(void *pcapng, uint8_t node, uint64_t time_ns, const uint8_t *f
     uint32_t interface = interface_of(p, node), padding = (uint32_t)(-len & 3);
     uint32_t total = (uint32_t)len + padding + 32;
 
-    put_word(p, ENHANCED_PACKET);
-    put_word(p, total);
+    begin_block(p, ENHANCED_PACKET, total);
     put_word(p, interface);
     put_word(p, (uint32_t)(time_ns >> 32));
     put_word(p, (uint32_t)time_ns);
@@ -125,6 +204,7 @@ int pcapng_close(struct pcapng *p)
     if (p == NULL) {
         return 0;
     }
+    flush(p);
     err = p->error;
     if (fclose(p->file) != 0 && err == 0) {
         err = -errno;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pcapng.h: writes captures that Wireshark reads (IETF draft-ietf-opsawg-pcapng). One
- * interface for each node, times in nanoseconds. Fit to be a world's tap (tap.h).
+ * interface for each node, times in nanoseconds. Fit to be a world's tap (tap.h). What is
+ * in the file are whole blocks, whatever ends the process.
  */
 #ifndef MSGRLAB_SIM_NET_PCAPNG_H
 #define MSGRLAB_SIM_NET_PCAPNG_H
@@ -11,7 +12,8 @@
 
 struct pcapng;
 
-/* Creates or truncates the file. 0; a negative errno. */
+/* Creates or truncates the file. 0; a negative errno; -EEXIST: there is one that is no
+ * capture, and stays as it is. */
 int pcapng_open(const char *path, struct pcapng **ret);
 /* One Ethernet frame (sim_tap_fn). Errors are kept for pcapng_close. */
 void pcapng_frame(void *pcapng, uint8_t node, uint64_t time_ns, const uint8_t *frame,

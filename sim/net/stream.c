@@ -148,6 +148,7 @@ uint64_t stream_arrival_time(struct stream_end *e, size_t bytes)
 void stream_send_rst(struct stream_end *e)
 {
     if (!e->reset && e->rst_at == 0) {
+        stream_tap_rst(e);
         e->rst_at = stream_arrival_time(e, 0);
         stream_arm(e);
     }
@@ -155,6 +156,8 @@ void stream_send_rst(struct stream_end *e)
 
 static void data_arrived(struct stream_end *e, uint64_t end)
 {
+    bool is_new = end > e->acked;
+
     e->arrived = end;
     e->acked = MAX(e->acked, end);
     if (e->closed) { /* nobody will read it: TCP answers with RST */
@@ -164,6 +167,9 @@ static void data_arrived(struct stream_end *e, uint64_t end)
         }
         stream_send_rst(stream_peer(e));
     } else {
+        if (is_new) {
+            stream_tap_ack(e);
+        }
         notify(e, POLLIN);
     }
     tell_room(stream_peer(e));
@@ -182,6 +188,9 @@ static bool take_segment(struct stream_end *e)
     size_t room = is_shut(e) ? 0 : e->rcvbuf - MIN(e->rcvbuf, readable(e));
     uint64_t end = e->closed ? seg.end : MIN(seg.end, e->arrived + room);
 
+    if (e->late_since != 0 || seg.again) {
+        stream_tap_again(e);
+    }
     if (e->late_since != 0) {
         stream_caught_up(e);
     }
@@ -202,6 +211,8 @@ static bool take_segment(struct stream_end *e)
         if (e->vanished) { /* a machine that was rebooted knows nothing of it */
             stream_count_fault(e->link, FAULT_L10_HALF_OPEN);
             stream_send_rst(stream_peer(e));
+        } else {
+            stream_tap_ack(e);
         }
         notify(e, POLLIN | POLLHUP);
     }
@@ -275,6 +286,7 @@ static void send_segment(struct stream_end *to, size_t bytes, bool fin)
         stream_send_path(to, bytes, fin);
         return;
     }
+    stream_tap_data(to, to->bytes.to, bytes, fin);
     to->packets++;
     link->stats.segments++;
     link->stats.bytes += bytes;
@@ -358,6 +370,7 @@ void stream_reopen_window(struct stream_end *e)
         seg->at = MAX(seg->at, at);
     }
     e->last_at = MAX(e->last_at, at);
+    stream_tap_ack(e);
     stream_arm(e);
 }
 
@@ -430,6 +443,21 @@ static void close_with_rst(struct stream_end *e)
     stream_send_rst(stream_peer(e));
 }
 
+/* Nobody is left who would get it. */
+static void tap_last_packet(const struct stream_end *e, bool rst)
+{
+    struct stream_end *peer = stream_peer((struct stream_end *)e);
+
+    if (e->reset || e->stream->phase < STREAM_ACK) {
+        return;
+    }
+    if (rst || readable(e) > 0) {
+        stream_tap_rst(peer);
+    } else if (!e->fin_sent) {
+        stream_tap_data(peer, peer->bytes.to, 0, true);
+    }
+}
+
 void stream_close(struct stream_end *e, bool rst)
 {
     struct stream_end *peer = stream_peer(e);
@@ -439,6 +467,7 @@ void stream_close(struct stream_end *e, bool rst)
     e->closed = true;
     if (peer->closed ||
         stream->phase < STREAM_ACK) { /* nobody else knows of it (any more) */
+        tap_last_packet(e, rst);
         if (stream->listener != NULL) {
             stream->listener->n_incoming--;
         }

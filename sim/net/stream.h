@@ -21,6 +21,7 @@
  *     stream_path.c    segments on links that are special, and what chance does to them
  *     stream_hold.c    segments that do not get through, or have to wait
  *     stream_corrupt.c wrong bytes
+ *     stream_tap.c     what a capture shows of it
  */
 #ifndef MSGRLAB_SIM_NET_STREAM_H
 #define MSGRLAB_SIM_NET_STREAM_H
@@ -86,6 +87,7 @@ struct stream {
     int why;                     /* STREAM_REFUSED: the error */
     bool lost;                   /* the packet of this phase will not arrive */
     bool jammed;                 /* it waits for the end of a clog */
+    bool again;                  /* the packet is sent once more when its time comes */
     struct sim_socket *listener; /* borrowed; who has it in a queue; NULL: nobody */
     struct list of_listener;     /* in sim_socket.incoming or .accepted */
     struct list of_net;
@@ -166,5 +168,17 @@ int stream_block_errno(enum sim_block how);
 /* stream_corrupt.c: the last `bytes` of to->bytes become wrong; how many they are now. */
 size_t stream_corrupt(struct stream_end *to, size_t bytes, enum sim_corrupt kind,
                       uint64_t salt);
+
+/* stream_tap.c: what the world's tap sees, if there is one; nothing else comes of it. The
+ * packet of the handshake's phase: */
+void stream_tap_handshake(const struct stream *stream);
+/* `bytes` up to the position `end` of to->bytes set out. */
+void stream_tap_data(const struct stream_end *to, uint64_t end, size_t bytes, bool fin);
+/* The first segment on its way to `to`, sent once more. */
+void stream_tap_again(const struct stream_end *to);
+/* `e` says how far things have arrived, and how much room it has. */
+void stream_tap_ack(const struct stream_end *e);
+/* An RST sets out to `to`. */
+void stream_tap_rst(const struct stream_end *to);
 
 #endif

@@ -34,6 +34,7 @@ static void enter_phase(struct stream *stream, enum stream_phase phase,
     uint64_t at = stream_arrival_time(to, 0);
 
     stream->phase = phase;
+    stream_tap_handshake(stream);
     stream->lost = phase < STREAM_ACK && stream_loses_packet(to);
     if (at <= sched_of(stream)->now) {
         step(stream);
@@ -77,6 +78,7 @@ static void try_again(struct stream *stream)
     }
     sim_timer_arm(&s->timers, &stream->timer, s->now + (SYN_RETRY_NS << stream->tries));
     stream->tries++;
+    stream->again = true;
 }
 
 /* Nothing goes on while the link is clogged. */
@@ -182,6 +184,7 @@ static void syn_ack_arrives(struct stream *stream)
     struct stream_end *client = &stream->ends[0], *server = &stream->ends[1];
 
     if (stream->listener == NULL) { /* it went away meanwhile */
+        stream_tap_rst(client);
         fail(stream, ECONNRESET);
         return;
     }
@@ -218,6 +221,10 @@ static void step(void *arg)
         &stream->ends[stream->phase == STREAM_SYN || stream->phase == STREAM_ACK];
     enum stream_fate fate = stream_may_be_held(to) ? stream_fate_of(to, 0) : STREAM_PASSES;
 
+    if (stream->again) {
+        stream->again = false;
+        stream_tap_handshake(stream);
+    }
     stream->jammed = false;
     if (fate == STREAM_WAITS) {
         wait_for_clog(stream, to->link);
@@ -247,11 +254,20 @@ static void step(void *arg)
     }
 }
 
+/* What ends a connection from outside looks like an RST of the other end, if it is that. */
+static void tap_abort(const struct stream_end *e, int error)
+{
+    if (error == ECONNRESET) {
+        stream_tap_rst(e);
+    }
+}
+
 void stream_abort(struct stream *stream, int error)
 {
     struct stream_end *client = &stream->ends[0], *server = &stream->ends[1];
 
     if (stream->phase < STREAM_ACK) {
+        tap_abort(client, error);
         fail(stream, error);
         return;
     }
@@ -260,6 +276,7 @@ void stream_abort(struct stream *stream, int error)
     }
     for (struct stream_end *e = client; e <= server; e++) {
         if (!e->closed && !e->reset) {
+            tap_abort(e, error);
             stream_reset(e, error);
         }
     }

@@ -135,6 +135,9 @@ static void data_is_lost(struct stream_end *e)
     uint64_t now = now_of(e), patience = opts->give_up_ns;
 
     e->link->stats.dropped++;
+    if (e->late_since != 0) {
+        stream_tap_again(e);
+    }
     if (sender->closed) {
         patience = MIN(patience, ORPHAN_NS);
     }

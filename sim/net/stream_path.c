@@ -438,6 +438,7 @@ static void send_piece(struct stream_end *to, const struct piece *piece)
     bool again;
     uint64_t at = piece_time(to, piece, &again);
 
+    stream_tap_data(to, piece->end, piece->bytes, piece->fin);
     to->last_at = MAX(to->last_at + (piece->apart ? PIECE_NS : 0), at);
     *stream_push_segment(to) = (struct segment){
         .at = to->last_at, .end = piece->end, .fin = piece->fin, .again = again};

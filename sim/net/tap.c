@@ -8,8 +8,8 @@
 #include "sim/node.h"
 
 #define TCP_HEADER 20
-#define TCP_PAYLOAD 1440 /* a packet, so that IPv6 fits into 1,500 bytes */
-#define TCP_WINDOW 0xffff
+#define TCP_SYN_OPTIONS 8
+#define TCP_WINDOW_SHIFT 7
 
 void sim_world_set_tap(struct sim_world *w, sim_tap_fn fn, void *arg)
 {
@@ -122,41 +122,41 @@ static void put_tcp_checksum(struct tap_frame *f, const struct tap_tcp *segment)
     put16(f->start + 16, fold(sum_of(f->start, f->len, sum)));
 }
 
-static void emit_tcp(struct sim_world *w, const struct tap_tcp *segment, uint32_t seq,
-                     int flags, const uint8_t *data, size_t len)
+/* What a SYN says: the largest segment, and how windows are scaled. */
+static void put_syn_options(uint8_t *at)
 {
-    uint8_t room[TAP_HEADERS + TCP_HEADER + TCP_PAYLOAD];
-    struct tap_frame f = {.start = room + TAP_HEADERS + TCP_HEADER, .len = len};
-    uint8_t *tcp;
+    static const uint8_t options[TCP_SYN_OPTIONS] = {
+        2, 4, TAP_TCP_PAYLOAD >> 8, TAP_TCP_PAYLOAD & 0xff, 1, 3, 3, TCP_WINDOW_SHIFT};
 
-    if (len > 0) {
-        memcpy(f.start, data, len);
-    }
-    tcp = grow(&f, TCP_HEADER);
-    put16(tcp, segment->from->port);
-    put16(tcp + 2, segment->to->port);
-    put32(tcp + 4, seq);
-    put32(tcp + 8, (flags & TAP_ACK) != 0 ? segment->ack : 0);
-    tcp[12] = TCP_HEADER / 4 << 4;
-    tcp[13] = (uint8_t)flags;
-    put16(tcp + 14, TCP_WINDOW);
-    put_tcp_checksum(&f, segment);
-    tap_add_ip(&f, segment->from, segment->to, segment->from_node, segment->to_node, 6);
-    tap_emit(w, segment->from_node, &f);
+    memcpy(at, options, sizeof(options));
 }
 
 void tap_tcp(struct sim_world *w, const struct tap_tcp *segment, const uint8_t *data,
              size_t len)
 {
-    size_t done = 0;
+    uint8_t room[TAP_HEADERS + TCP_HEADER + TCP_SYN_OPTIONS + TAP_TCP_PAYLOAD];
+    bool is_syn = (segment->flags & TAP_SYN) != 0;
+    size_t header = TCP_HEADER + (is_syn ? TCP_SYN_OPTIONS : 0);
+    size_t window = is_syn ? segment->window : segment->window >> TCP_WINDOW_SHIFT;
+    struct tap_frame f = {.start = room + sizeof(room) - TAP_TCP_PAYLOAD, .len = len};
+    uint8_t *tcp;
 
-    do {
-        size_t n = MIN(len - done, (size_t)TCP_PAYLOAD);
-        bool is_last = done + n == len;
-        int flags = segment->flags & (is_last ? 0xff : ~TAP_FIN);
-
-        emit_tcp(w, segment, segment->seq + (uint32_t)done,
-                 flags | (is_last && len > 0 ? TAP_PSH : 0), data + done, n);
-        done += n;
-    } while (done < len);
+    CHECK(len <= TAP_TCP_PAYLOAD);
+    if (len > 0) {
+        memcpy(f.start, data, len);
+    }
+    tcp = grow(&f, header);
+    put16(tcp, segment->from->port);
+    put16(tcp + 2, segment->to->port);
+    put32(tcp + 4, segment->seq);
+    put32(tcp + 8, (segment->flags & TAP_ACK) != 0 ? segment->ack : 0);
+    tcp[12] = (uint8_t)(header / 4 << 4);
+    tcp[13] = (uint8_t)segment->flags;
+    put16(tcp + 14, MIN(window, (size_t)0xffff));
+    if (is_syn) {
+        put_syn_options(tcp + TCP_HEADER);
+    }
+    put_tcp_checksum(&f, segment);
+    tap_add_ip(&f, segment->from, segment->to, segment->from_node, segment->to_node, 6);
+    tap_emit(w, segment->from_node, &f);
 }

@@ -2,9 +2,9 @@
 /*
  * tap.h: the packets of the simulated network, as a capture would show them, for Wireshark.
  *
- * Where packets set out (stream.c, rdma/wire.c) they are handed to the world's tap, if it
- * has one, as Ethernet frames: what is lost later is seen, too. Addresses are the nodes';
- * MAC addresses are 02:00:00:00:00:number. A capture does not change a run.
+ * Where packets set out (stream_tap.c, rdma/roce.c) they are handed to the world's tap, if
+ * it has one, as Ethernet frames: what is lost later is seen, too. Addresses are the
+ * nodes'; MAC addresses are 02:00:00:00:00:number. A capture does not change a run.
  */
 #ifndef MSGRLAB_SIM_NET_TAP_H
 #define MSGRLAB_SIM_NET_TAP_H
@@ -43,12 +43,15 @@ void tap_emit(struct sim_world *w, uint8_t from_node, const struct tap_frame *f)
 
 enum tap_tcp_flags { TAP_FIN = 1, TAP_SYN = 2, TAP_RST = 4, TAP_PSH = 8, TAP_ACK = 16 };
 
-/* A TCP segment from one address to another; long ones are cut into packets. */
+#define TAP_TCP_PAYLOAD 1440 /* of a packet, so that IPv6 fits into 1,500 bytes */
+
+/* A TCP segment from one address to another. */
 struct tap_tcp {
     const struct sim_addr *from, *to;
     uint8_t from_node, to_node;
     uint32_t seq, ack;
-    int flags; /* PSH is set by itself */
+    int flags;     /* enum tap_tcp_flags */
+    size_t window; /* bytes; as Linux does, SYN says that it is scaled */
 };
 void tap_tcp(struct sim_world *w, const struct tap_tcp *segment, const uint8_t *data,
              size_t len);
