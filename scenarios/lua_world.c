@@ -11,6 +11,7 @@
 #include "scenarios/cli.h"
 #include "scenarios/lua_api.h"
 #include "scenarios/lua_args.h"
+#include "sim/rdma/personality.h"
 
 #define METHODS_MAX 64
 #define POLL_NS NSEC_PER_MSEC             /* between two looks at wait's condition */
@@ -390,9 +391,18 @@ static void set_view(lua_State *L, const char *name, lua_CFunction index)
     lua_pop(L, 1);
 }
 
+/* What kind of RDMA device; elsewhere the name of the one that was asked for. */
+static const char *device_of(const struct world *world)
+{
+    if (world->device != NULL) {
+        return world->device;
+    }
+    return world->sim != NULL ? rdma_hca.name : "";
+}
+
 static int world_index(lua_State *L)
 {
-    static const char *const names[] = {"name", "stack", "driver", "seed"};
+    static const char *const names[] = {"name", "stack", "driver", "seed", "device"};
     const struct world *world = &run_of(L)->world;
 
     switch (args_to_choice(L, 2, "world", "field", names, ARRAY_SIZE(names))) {
@@ -405,8 +415,11 @@ static int world_index(lua_State *L)
     case 2:
         lua_pushstring(L, event_driver_name(world->driver));
         return 1;
-    default:
+    case 3:
         lua_pushinteger(L, (lua_Integer)world->seed);
+        return 1;
+    default:
+        lua_pushstring(L, device_of(world));
         return 1;
     }
 }

@@ -51,10 +51,12 @@ else
     sessions = { dial(a, b, opts), dial(c, a, opts), dial(c, b, opts) }
     if policy == "lossless_peer" then sessions[4] = dial(b, c, opts) end
 end
+-- Over RDMA all that a device may refuse is asked of it, too: now that the nodes are there.
+if world.stack == "rdma" then fault.accept { "no_resource" } end
 for i, session in ipairs(sessions) do
     local threads = pick("threads_" .. i, { 0, 1, 2 })
-    if threads > 0 then
-        session.from:sender_threads(session.conn, threads, 50 // threads, spec)
+    if threads > 0 then -- fewer, where threads are scarce
+        pcall(session.from.sender_threads, session.from, session.conn, threads, 50 // threads, spec)
     else
         pcall(session.conn.send_many, session.conn, 50, spec) -- it may be over already
     end

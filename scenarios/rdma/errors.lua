@@ -8,8 +8,7 @@
 --
 -- What to look at: cqe_error, async_event and rdma_fault in the trace.
 --
--- The device is hca, the default: rxe gives up some of these connections, and has no
--- LAST_WQE_REACHED.
+-- With --device rxe the same, but for LAST_WQE_REACHED, which that kind never sends.
 --
 --   msgrlab run scenarios/rdma/errors.lua --stack rdma --trace errors.trace
 --   msgrlab show errors.trace --view text | grep -E "cqe_error|async_event|rdma_fault"
@@ -20,7 +19,7 @@ if world.name ~= "sim" or world.stack ~= "rdma" then
     skip("only the virtual RDMA device has these errors: --on sim --stack rdma")
 end
 
-fault.accept { "conn_loss", "refused", "no_resource" }
+fault.accept { "conn_loss", "refused", "no_resource", "corrupt" }
 
 local backoff = { initial = "5ms", max = "20ms" }
 local a = node { "a", workers = 1, policy = "lossy_client", backoff = backoff }
@@ -90,6 +89,7 @@ for _, errno in ipairs { "ENOMEM", "EINVAL" } do
     breaks { id = "v07_post_send", node = a, peer = b, errno = errno }
 end
 breaks { id = "v23_gid", node = a, value = 1, time = "10ms" }
+breaks { id = "v26_payload", node = b, peer = a } -- the engine's checksums tell
 
 for _, id in ipairs { "v03_qp", "v06_to_init", "v06_to_rtr", "v06_to_rts" } do
     hinders { id = id, node = a }
@@ -106,6 +106,7 @@ delays { id = "v20_extra", count = 3 }
 delays { id = "v27_drop", count = 3, probability = 0.2 }
 delays { id = "v27_damage", count = 3, probability = 0.2 }
 delays { id = "v27_repeat", count = 10 }
+delays { id = "v31_page", count = 5 }
 
 -- A port without a link: some devices try again until it is back, others give up at once.
 local port = fault.inject { id = "v22_port", node = a, time = "10ms", nth = 1 }
@@ -116,7 +117,7 @@ waits:close()
 
 -- The end of a connection, when LAST_WQE_REACHED is missing, doubled or late, and when the
 -- queue pair cannot be put into ERR.
-for value = 1, 3 do
+for value = 1, world.device == "rxe" and 0 or 3 do
     local f = fault.inject { id = "v16_last_wqe", node = a, value = value, nth = 1 }
     connected(a):close()
     wait(function() return f:fired() == 1 end)
@@ -127,6 +128,30 @@ local stays = fault.inject { id = "v06_to_err", node = a, nth = 1 }
 connected(a):close()
 wait(function() return stays:fired() == 1 end)
 connected(a):close()
+
+-- A device that is not there, or not as it should be, when a node starts: the node says so;
+-- and one that is only small or slow will do.
+local function starts(what)
+    local n = node { "s-" .. what.id .. (what.value or ""), workers = 1, policy = "lossy_client" }
+    what.node, what.nth, what.count = n, 1, 1
+    local f = fault.inject(what)
+    local ok = pcall(n.start, n)
+
+    expect.that(f:fired() == 1, what.id .. " happened once")
+    f:stop()
+    if ok then connected(n):close() end
+    return ok
+end
+for _, id in ipairs { "v01_list", "v01_open", "v02_query", "v03_start" } do
+    expect.that(not starts { id = id }, id .. ": the node does not start")
+end
+expect.that(not starts { id = "v02_limits", value = 3 }, "no start with so small a CQ")
+for _, value in ipairs { 1, 2, 4 } do
+    expect.that(starts { id = "v02_limits", value = value }, "little is enough")
+end
+for _, id in ipairs { "v04_more_cqe", "v31_reg_mr" } do
+    expect.that(starts { id = id }, id .. " breaks nothing")
+end
 
 -- Nodes whose device, CQ or SRQ dies: the connection is reset, and so is what they try next.
 for i, id in ipairs { "v17_cq", "v15_srq", "v24_device" } do

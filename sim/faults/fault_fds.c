@@ -178,18 +178,21 @@ void fault_fd_kill(struct fault_os *fo, struct fault_fd *e, int error)
     os_set_option(fo->inner, e->fd, OS_SO_LINGER0, 1); /* the peer learns it at close */
 }
 
-/* What it waits for besides holds. */
-static bool is_reset_due(const struct fault_fd *e, uint64_t now_ns)
+/* What it waits for besides holds: when it ends; UINT64_MAX: it does not. Below, a connect
+ * that is to fail was never begun: once faults are stopped only its end can come. */
+static uint64_t reset_due(const struct fault_fd *e, bool stopped)
 {
-    return (e->state == FAULT_VANISHING || e->state == FAULT_AWAITING) &&
-           e->reset_at <= now_ns;
+    if (e->state != FAULT_VANISHING && e->state != FAULT_AWAITING) {
+        return UINT64_MAX;
+    }
+    return stopped && e->state == FAULT_AWAITING ? 0 : e->reset_at;
 }
 
 void fault_fd_catch_up(struct fault_os *fo, struct fault_fd *e, uint64_t now_ns)
 {
     bool stopped = sim_faults_are_stopped(fo->f), changed = e->rearm;
 
-    if (is_reset_due(e, now_ns)) {
+    if (reset_due(e, stopped) <= now_ns) {
         fault_fd_kill(fo, e, e->error != 0 ? e->error : ECONNRESET);
     }
     for (int dir = DIR_READ; dir <= DIR_WRITE; dir++) {
@@ -209,18 +212,16 @@ void fault_fd_catch_up(struct fault_os *fo, struct fault_fd *e, uint64_t now_ns)
 
 uint64_t fault_fd_due(const struct fault_os *fo, const struct fault_fd *e)
 {
-    uint64_t due = UINT64_MAX;
+    bool stopped = sim_faults_are_stopped(fo->f);
+    uint64_t due = reset_due(e, stopped);
 
     if (e->rearm || e->extra != 0) {
         return 0;
     }
     for (int dir = DIR_READ; dir <= DIR_WRITE; dir++) {
         if (e->hold_until[dir] != 0) {
-            due = MIN(due, sim_faults_are_stopped(fo->f) ? 0 : e->hold_until[dir]);
+            due = MIN(due, stopped ? 0 : e->hold_until[dir]);
         }
-    }
-    if (e->state == FAULT_VANISHING || e->state == FAULT_AWAITING) {
-        due = MIN(due, e->reset_at);
     }
     return due;
 }

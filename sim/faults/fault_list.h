@@ -226,11 +226,22 @@ enum fault_consequence {
 /* What the virtual RDMA device does wrong (sim/rdma); each is a decision site, and its actor
  * the queue pair or the device. Never without such a device. */
 #define FAULT_VERBS_ROWS(F, X)                                                           \
+    F(X, V01_LIST,         "v01_list",         'V', "verbs.device",  FC_LOST_NODE,       \
+      "there is no device when the stack looks for one")                                 \
+    F(X, V01_OPEN,         "v01_open",         'V', "verbs.device",  FC_LOST_NODE,       \
+      "open_device fails: ENODEV, EACCES, EMFILE")                                       \
+    F(X, V02_QUERY,        "v02_query",        'V', "verbs.query",   FC_LOST_NODE,       \
+      "query_device, query_port or query_gid fails: EIO, ENOMEM, EINVAL")                \
+    F(X, V02_LIMITS,       "v02_limits",       'V', "verbs.query",   FC_LOST_NODE,       \
+      "the device has less than usual: value 1 max_qp_wr 16, 2 max_srq_wr 16, "          \
+      "3 max_cqe 64, 4 max_qp 1")                                                        \
     F(X, V03_START,        "v03_start",        'V', "verbs.create",  FC_LOST_NODE,       \
-      "alloc_pd, reg_mr, create_channel, create_cq, create_srq fail while the device "   \
-      "has no queue pair: ENOMEM, EINVAL, EAGAIN, ENOSPC")                               \
+      "alloc_pd, reg_mr, create_channel, create_cq, create_srq, post_srq_recv fail "     \
+      "while the device has no queue pair: ENOMEM, EINVAL, EAGAIN, ENOSPC")              \
     F(X, V03_QP,           "v03_qp",           'V', "verbs.create",  FC_NO_CONN,         \
       "create_qp fails: ENOMEM, EINVAL, EAGAIN, ENOSPC")                                 \
+    F(X, V04_MORE_CQE,     "v04_more_cqe",     'V', "verbs.create",  FC_DELAY,           \
+      "create_cq gives value [100] entries more than asked for")                         \
     F(X, V05_REG_MR,       "v05_reg_mr",       'V', "verbs.reg_mr",  FC_NO_CONN,         \
       "reg_mr fails while there are queue pairs: ENOMEM, EFAULT, EINVAL")                \
     F(X, V06_TO_INIT,      "v06_to_init",      'V', "verbs.modify_qp", FC_NO_CONN,       \
@@ -280,12 +291,19 @@ enum fault_consequence {
       "the address at GID value [1] goes away for time; drawn: 1ms, 100ms, 1s")          \
     F(X, V24_DEVICE,       "v24_device",       'V', "verbs.device",  FC_LOST_NODE,       \
       "DEVICE_FATAL: every verb fails from here on, and nothing completes")              \
+    F(X, V26_PAYLOAD,      "v26_payload",      'V', "verbs.packet",                      \
+      FC_CORRUPT | FC_CONN_LOSS,                                                         \
+      "a byte of a message comes wrong into memory although the ICRC is right")          \
     F(X, V27_DROP,         "v27_drop",         'V', "verbs.packet",  FC_CONN_LOSS,       \
       "a packet of the device is lost")                                                  \
     F(X, V27_DAMAGE,       "v27_damage",       'V', "verbs.packet",  FC_CONN_LOSS,       \
       "a packet of the device arrives with wrong bits: its ICRC tells")                  \
     F(X, V27_REPEAT,       "v27_repeat",       'V', "verbs.packet",  FC_DELAY,           \
-      "a packet of the device comes twice")
+      "a packet of the device comes twice")                                              \
+    F(X, V31_REG_MR,       "v31_reg_mr",       'V', "verbs.reg_mr",  FC_DELAY,           \
+      "reg_mr takes time [1ms]")                                                         \
+    F(X, V31_PAGE,         "v31_page",         'V', "verbs.qp",      FC_DELAY,           \
+      "memory must be fetched first: a queue pair sends time [100us] later")
 
 #define FAULTS_GIVEN(X)                                                                  \
     X("S05", 'S', "an error is told once, by the call that comes first: s06_*, s07_*, "  \
@@ -300,12 +318,16 @@ enum fault_consequence {
                   "net.blackhole, p01_power_loss")                                       \
     X("T04", 'T', "who comes first at one instant: --schedule, sites preempt, run, wake")\
     X("P02", 'P', "an older peer: node { msgr20 = true }, features, policies")           \
+    X("V09", 'V', "memory that is used while the device has it: safety owned_buffer; "   \
+                  "inline bytes are taken at once")                                      \
     X("V11", 'V', "when flushed completions come to be seen, and in which order of the " \
                   "queues: sites v11_flush, v11_order")                                  \
     X("V12", 'V', "a receiver without receives says RNR: --rdma receive_queue_len; "     \
                   "v08_post_recv")                                                       \
     X("V13", 'V', "retries run out in virtual time: net.cut, v27_drop; "                 \
                   "--rdma timeout, retry_cnt")                                           \
+    X("V14", 'V', "errors of either side: v10_send, v10_recv; too long a message: "      \
+                  "buffer_size in node { rdma }")                                        \
     X("V25", 'V', "what is destroyed with work in it is drawn with v11_flush, v18_late") \
     X("V29", 'V', "PSNs begin anywhere and wrap; a message has as many packets as the "  \
                   "path MTU says")                                                       \
@@ -333,10 +355,16 @@ enum fault_consequence {
     X("R04 crypto, RNG", 'R', "no crypto in crc mode; random64 cannot fail")             \
     X("R04 sequence", 'R', "the engine starts at Ceph's numbers; 64 bits do not wrap")   \
     X("R05", 'R', "the engine reads its options once, when a messenger is made")         \
+    X("V01 late, order", 'V', "a stack looks for its device once, when it is made")      \
+    X("V04 resize", 'V', "the stack never resizes a CQ")                                 \
+    X("V09 limits", 'V', "the stack posts nothing inline")                               \
     X("V20 lost", 'V', "a device that loses completion events is broken: v20_late is "   \
                   "what may happen")                                                     \
+    X("V26 late, torn", 'V', "a device that writes to memory after its completion is "   \
+                             "broken; wrong bytes: v26_payload")                         \
     X("V28", 'V', "UD is not used")                                                      \
     X("V30", 'V', "there are no memory windows")                                         \
+    X("V32", 'V', "nobody forks; libibverbs reads the environment, not the engine")      \
     X("B02", 'B', "AUTH_NONE has no tickets, no rounds and no rejection")
 // clang-format on
 

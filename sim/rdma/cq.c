@@ -26,7 +26,7 @@ int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_co
     if (err < 0) {
         return err;
     }
-    if (cqe < 1 || cqe > nic->is->max_cqe) {
+    if (cqe < 1 || cqe > nic->has.max_cqe) {
         return -EINVAL;
     }
     err = nic_fault_create(nic);
@@ -38,7 +38,7 @@ int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_co
         return -ENOMEM;
     }
     cq->nic = nic;
-    cq->depth = nic_depth(nic, (uint32_t)cqe);
+    cq->depth = nic_depth(nic, (uint32_t)cqe) + nic_fault_more_cqe(nic);
     cq->ibv.context = ctx;
     cq->ibv.cq_context = cq_context;
     cq->ibv.channel = channel;

@@ -47,6 +47,64 @@ static uint64_t time_of(const struct fault_shot *shot, uint64_t usual)
     return shot->time_ns != 0 ? shot->time_ns : usual;
 }
 
+/* ---- a device that is not as it should be ---- */
+
+static const int of_open[] = {ENODEV, EACCES, EMFILE};
+static const int of_query[] = {EIO, ENOMEM, EINVAL};
+
+static int errno_of(const struct fault_shot *shot, const int *list)
+{
+    return shot->err != 0 ? shot->err : list[shot->draw - 1];
+}
+
+bool nic_fault_list(struct nic *nic)
+{
+    struct fault_shot shot;
+
+    return ask_nic(nic, FAULT_V01_LIST, 1, &shot);
+}
+
+int nic_fault_open(struct nic *nic)
+{
+    struct fault_shot shot;
+
+    return ask_nic(nic, FAULT_V01_OPEN, ARRAY_SIZE(of_open), &shot)
+               ? -errno_of(&shot, of_open)
+               : 0;
+}
+
+int nic_fault_query(struct nic *nic)
+{
+    struct fault_shot shot;
+
+    return ask_nic(nic, FAULT_V02_QUERY, ARRAY_SIZE(of_query), &shot)
+               ? -errno_of(&shot, of_query)
+               : 0;
+}
+
+void nic_fault_limits(struct nic *nic)
+{
+    struct fault_shot shot;
+
+    if (!ask_nic(nic, FAULT_V02_LIMITS, 4, &shot)) {
+        return;
+    }
+    switch (value_of(&shot)) {
+    case 1:
+        nic->has.max_qp_wr = 16;
+        break;
+    case 2:
+        nic->has.max_srq_wr = 16;
+        break;
+    case 3:
+        nic->has.max_cqe = 64;
+        break;
+    default:
+        nic->has.max_qp = 1;
+        break;
+    }
+}
+
 /* ---- verbs that fail ---- */
 
 static const int of_create[] = {ENOMEM, EINVAL, EAGAIN, ENOSPC};
@@ -54,11 +112,6 @@ static const int of_reg[] = {ENOMEM, EFAULT, EINVAL};
 static const int of_modify[] = {EINVAL, ENOMEM};
 static const int of_route[] = {ETIMEDOUT, EINVAL, ENOMEM};
 static const int of_post[] = {ENOMEM, EINVAL};
-
-static int errno_of(const struct fault_shot *shot, const int *list)
-{
-    return shot->err != 0 ? shot->err : list[shot->draw - 1];
-}
 
 int nic_fault_create(struct nic *nic)
 {
@@ -69,6 +122,16 @@ int nic_fault_create(struct nic *nic)
         return 0;
     }
     return -errno_of(&shot, of_create);
+}
+
+uint32_t nic_fault_more_cqe(struct nic *nic)
+{
+    struct fault_shot shot;
+
+    if (!ask_nic(nic, FAULT_V04_MORE_CQE, 1, &shot)) {
+        return 0;
+    }
+    return shot.value != 0 ? (uint32_t)shot.value : 100;
 }
 
 int nic_fault_create_qp(struct nic *nic)
@@ -84,6 +147,9 @@ int nic_fault_reg_mr(struct nic *nic)
 {
     struct fault_shot shot;
 
+    if (ask_nic(nic, FAULT_V31_REG_MR, 1, &shot)) {
+        sched_spend(nic_sched(nic), time_of(&shot, NSEC_PER_MSEC));
+    }
     if (nic->objects.qps == 0) {
         return nic_fault_create(nic);
     }
@@ -115,13 +181,27 @@ int nic_fault_post_send(struct nic_qp *qp)
                : 0;
 }
 
-int nic_fault_post_recv(struct nic *nic, struct nic_qp *qp)
+int nic_fault_post_recv(struct nic_qp *qp)
 {
     struct fault_shot shot;
-    bool fails = qp != NULL ? ask_qp(qp, FAULT_V08_POST_RECV, ARRAY_SIZE(of_post), &shot)
-                            : ask_nic(nic, FAULT_V08_POST_RECV, ARRAY_SIZE(of_post), &shot);
 
-    return fails ? errno_of(&shot, of_post) : 0;
+    return ask_qp(qp, FAULT_V08_POST_RECV, ARRAY_SIZE(of_post), &shot)
+               ? errno_of(&shot, of_post)
+               : 0;
+}
+
+/* Before there is a queue pair, an SRQ that takes nothing at all is a start that fails. */
+int nic_fault_post_srq_recv(struct nic_srq *srq)
+{
+    struct nic *nic = srq->nic;
+    struct fault_shot shot;
+
+    if (nic->objects.qps == 0) {
+        return srq->wq.posted == 0 ? -nic_fault_create(nic) : 0;
+    }
+    return ask_nic(nic, FAULT_V08_POST_RECV, ARRAY_SIZE(of_post), &shot)
+               ? errno_of(&shot, of_post)
+               : 0;
 }
 
 /* ---- requests that fail ---- */
@@ -337,6 +417,30 @@ void nic_fault_device(struct nic_qp *qp)
     if (ask_qp(qp, FAULT_V24_DEVICE, 1, &shot)) {
         rdma_device_fail(&nic->base);
     }
+}
+
+uint64_t nic_fault_delay(struct nic_qp *qp, enum fault_id id)
+{
+    static const uint64_t spikes[] = {NSEC_PER_MSEC, 10 * NSEC_PER_MSEC,
+                                      100 * NSEC_PER_MSEC};
+    static const uint64_t slots[] = {100 * NSEC_PER_USEC, NSEC_PER_MSEC,
+                                     10 * NSEC_PER_MSEC};
+    uint64_t n = id == FAULT_L05_REORDER ? 1000 : 3;
+    struct fault_shot shot;
+
+    if (!ask_qp(qp, id, n, &shot)) {
+        return 0;
+    }
+    return time_of(&shot, id == FAULT_L01_SPIKE  ? spikes[shot.draw - 1]
+                          : id == FAULT_L14_SLOT ? slots[shot.draw - 1]
+                                                 : shot.draw * NSEC_PER_USEC);
+}
+
+uint64_t nic_fault_page(struct nic_qp *qp)
+{
+    struct fault_shot shot;
+
+    return ask_qp(qp, FAULT_V31_PAGE, 1, &shot) ? time_of(&shot, LATE_NS) : 0;
 }
 
 bool nic_fault_packet(struct nic_qp *qp, enum fault_id id)

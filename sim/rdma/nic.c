@@ -16,6 +16,7 @@
 #define PORT_MTU IBV_MTU_4096
 #define NIC_GID_TABLE 256
 #define MAX_MESSAGE (1u << 30)
+#define MAX_QPS (1 << 20)
 
 int nic_control(struct nic *nic)
 {
@@ -33,7 +34,7 @@ static int list_devices(struct verbs *v, struct verbs_device *ret, int n)
     struct nic *nic = to_nic(v);
 
     nic_control(nic);
-    if (nic->failed) {
+    if (nic->failed || nic_fault_list(nic)) {
         return 0;
     }
     if (n > 0) {
@@ -51,6 +52,10 @@ static int open_device(struct verbs *v, const char *name, struct ibv_context **r
 
     if (err < 0 || strcmp(name, nic->is->device) != 0) {
         return -ENODEV;
+    }
+    err = nic_fault_open(nic);
+    if (err < 0) {
+        return err;
     }
     ctx = calloc(1, sizeof(*ctx));
     if (ctx == NULL) {
@@ -106,25 +111,29 @@ static int query_device(struct verbs *v, struct ibv_context *ctx,
     struct nic *nic = to_nic(v);
     int err = nic_control(nic);
 
+    if (err == 0) {
+        err = nic_fault_query(nic);
+    }
     if (err < 0) {
         return err;
     }
+    nic_fault_limits(nic);
     *ret = (struct ibv_device_attr){
         .node_guid = guid_of(nic),
         .sys_image_guid = guid_of(nic),
         .max_mr_size = UINT64_MAX,
         .page_size_cap = 0xfffff000,
-        .max_qp = 1 << 20,
-        .max_qp_wr = nic->is->max_qp_wr,
+        .max_qp = nic->has.max_qp,
+        .max_qp_wr = nic->has.max_qp_wr,
         .max_sge = nic->is->max_sge,
         .max_cq = 1 << 20,
-        .max_cqe = nic->is->max_cqe,
+        .max_cqe = nic->has.max_cqe,
         .max_mr = 1 << 20,
         .max_pd = 1 << 15,
         .max_qp_rd_atom = nic->is->max_rd_atomic,
         .max_qp_init_rd_atom = nic->is->max_rd_atomic,
         .max_srq = 1 << 16,
-        .max_srq_wr = nic->is->max_srq_wr,
+        .max_srq_wr = nic->has.max_srq_wr,
         .max_srq_sge = nic->is->max_srq_sge,
         .max_pkeys = 1,
         .phys_port_cnt = 1,
@@ -139,6 +148,9 @@ static int query_port(struct verbs *v, struct ibv_context *ctx, uint8_t port,
     struct nic *nic = to_nic(v);
     int err = nic_control(nic);
 
+    if (err == 0) {
+        err = nic_fault_query(nic);
+    }
     if (err < 0) {
         return err;
     }
@@ -164,6 +176,9 @@ static int query_gid(struct verbs *v, struct ibv_context *ctx, uint8_t port, uin
     struct nic *nic = to_nic(v);
     int err = nic_control(nic);
 
+    if (err == 0) {
+        err = nic_fault_query(nic);
+    }
     if (err < 0) {
         return err;
     }
@@ -244,6 +259,10 @@ int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verb
     nic->node = node;
     nic->fabric = fabric;
     nic->is = is;
+    nic->has = (struct nic_limits){.max_qp = MAX_QPS,
+                                   .max_qp_wr = is->max_qp_wr,
+                                   .max_srq_wr = is->max_srq_wr,
+                                   .max_cqe = is->max_cqe};
     nic->port_up = true;
     list_init(&nic->contexts);
     list_init(&nic->mrs);

@@ -27,6 +27,10 @@ struct rdma_fabric {
     struct list packets; /* of nic_packet.of_fabric: on the way; owned */
 };
 
+struct nic_limits {
+    int max_qp, max_qp_wr, max_srq_wr, max_cqe;
+};
+
 struct nic {
     struct verbs base;
     struct sim_node *node; /* borrowed */
@@ -42,6 +46,7 @@ struct nic {
     bool gid_there[NIC_GIDS];
     bool port_up, failed;
     struct rdma_wire wire;
+    struct nic_limits has; /* the personality's, or less */
     uint32_t next_qpn, next_key;
     struct rdma_objects objects;
     struct sim_faults *faults; /* borrowed; NULL: none */
@@ -136,6 +141,7 @@ struct nic_wqe {
     bool responded;          /* a READ or an atomic whose data came */
     enum ibv_wc_status doom; /* it fails so; SUCCESS: it need not */
     uint8_t *copy;           /* owned: inline data; NULL: none */
+    uint64_t owned;          /* owned.c: the sum of its memory; 0: not watched */
 };
 
 /* A ring of work requests; the indices run on. */
@@ -293,6 +299,17 @@ uint8_t *nic_remote_bytes(const struct nic *nic, const struct nic_pd *pd,
                           const struct nic_remote *remote, uint32_t offset, uint32_t len,
                           int access);
 
+/* ---- owned.c: memory of posted requests is the device's ---- */
+
+/* The request was posted: its memory is the device's from here on. */
+void nic_own_send(struct nic_qp *qp, uint32_t index);
+void nic_own_recv(const struct nic *nic, const struct nic_pd *pd, struct nic_wq *wq,
+                  uint32_t index);
+/* Whether it is as it was posted; else the run ends. Of a receive: that of qp->rx, before
+ * anything is put there. */
+void nic_look_at_send(const struct nic_qp *qp, uint32_t index);
+void nic_look_at_recv(const struct nic_qp *qp);
+
 /* ---- cq.c, events.c ---- */
 int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_context,
                   struct ibv_comp_channel *channel, struct ibv_cq **ret);
@@ -404,13 +421,19 @@ struct ibv_wc nic_error_wc(const struct nic_qp *qp, uint64_t wr_id,
 void nic_faults_init(struct nic *nic);
 void nic_faults_fini(struct nic *nic);
 /* Negative errno. */
-int nic_fault_create(struct nic *nic); /* PD, channel, CQ, SRQ */
+bool nic_fault_list(struct nic *nic); /* true: there is no device */
+int nic_fault_open(struct nic *nic);
+int nic_fault_query(struct nic *nic);
+void nic_fault_limits(struct nic *nic); /* may make nic->has less */
+int nic_fault_create(struct nic *nic);  /* PD, channel, CQ, SRQ */
+uint32_t nic_fault_more_cqe(struct nic *nic);
 int nic_fault_create_qp(struct nic *nic);
-int nic_fault_reg_mr(struct nic *nic);
+int nic_fault_reg_mr(struct nic *nic); /* may also take its time */
 int nic_fault_modify(struct nic_qp *qp, enum ibv_qp_state to);
-/* Positive errno, as the data verbs. `qp` NULL: an SRQ. */
+/* Positive errno, as the data verbs. */
 int nic_fault_post_send(struct nic_qp *qp);
-int nic_fault_post_recv(struct nic *nic, struct nic_qp *qp);
+int nic_fault_post_recv(struct nic_qp *qp);
+int nic_fault_post_srq_recv(struct nic_srq *srq);
 /* How a request is to fail. Some statuses come about before anything is sent, some at the
  * responder, the others when it is acknowledged. */
 enum ibv_wc_status nic_fault_send(struct nic_qp *qp);
@@ -431,6 +454,9 @@ bool nic_fault_last_wqe(struct nic_qp *qp);
 /* Whatever may happen to the device when it has something to send. */
 void nic_fault_device(struct nic_qp *qp);
 bool nic_fault_packet(struct nic_qp *qp, enum fault_id id);
+/* ns by which a packet is late: L01_SPIKE, L05_REORDER, L14_SLOT (a multiple of that). */
+uint64_t nic_fault_delay(struct nic_qp *qp, enum fault_id id);
+uint64_t nic_fault_page(struct nic_qp *qp); /* ns until it can send */
 
 /* ---- wire.c ---- */
 /* The node that has the GID; "" for none. */
@@ -444,6 +470,12 @@ void nic_send_packet(struct nic_qp *qp, struct nic_packet *p);
 bool nic_resolve(struct nic_qp *qp, const union ibv_gid *gid);
 /* Whether the queue pair's way out exists. */
 bool nic_has_route(const struct nic_qp *qp);
+
+/* ---- path.c: what the link does; bytes with headers ---- */
+/* When packets that set out now arrive; 0: they do not. */
+uint64_t nic_path_time(struct nic_qp *qp, struct net_link *link, uint64_t bytes);
+/* Whether one of that size is lost. */
+bool nic_path_loses(struct nic_qp *qp, struct net_link *link, uint32_t bytes);
 
 /* Shows it to the world's tap. */
 void nic_tap_packet(const struct nic_qp *qp, const struct nic_packet *p, uint8_t to_node);

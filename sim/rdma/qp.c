@@ -46,7 +46,7 @@ static void tell_last_wqe(void *arg);
 static int check_init(const struct nic *nic, const struct ibv_qp_init_attr *attr)
 {
     const struct ibv_qp_cap *cap = &attr->cap;
-    uint32_t max_wr = (uint32_t)nic->is->max_qp_wr, max_sge = (uint32_t)nic->is->max_sge;
+    uint32_t max_wr = (uint32_t)nic->has.max_qp_wr, max_sge = (uint32_t)nic->is->max_sge;
 
     if (attr->qp_type != IBV_QPT_RC) {
         return -EOPNOTSUPP;
@@ -57,7 +57,7 @@ static int check_init(const struct nic *nic, const struct ibv_qp_init_attr *attr
         (attr->srq == NULL && (cap->max_recv_wr > max_wr || cap->max_recv_sge > max_sge))) {
         return -EINVAL;
     }
-    return 0;
+    return nic->objects.qps >= nic->has.max_qp ? -ENOMEM : 0;
 }
 
 static int make_queues(struct nic_qp *qp)
@@ -300,6 +300,7 @@ static void put_send(struct nic_qp *qp, const struct ibv_send_wr *wr)
     if ((wr->send_flags & IBV_SEND_INLINE) != 0) {
         copy_inline(wqe, wr);
     }
+    nic_own_send(qp, qp->sq.posted);
     qp->sq.posted++;
 }
 
@@ -358,9 +359,12 @@ int nic_post_recv(struct ibv_qp *ibv, struct ibv_recv_wr *wr, struct ibv_recv_wr
         return EINVAL;
     }
     for (; wr != NULL && err == 0; wr = err == 0 ? wr->next : wr) {
-        err = qp->nic->failed ? EIO : nic_fault_post_recv(qp->nic, qp);
+        err = qp->nic->failed ? EIO : nic_fault_post_recv(qp);
         if (err == 0) {
             err = nic_wq_post_recv(&qp->rq, wr);
+        }
+        if (err == 0) {
+            nic_own_recv(qp->nic, qp->pd, &qp->rq, qp->rq.posted - 1);
         }
         if (err != 0) {
             *bad_wr = wr;

@@ -115,7 +115,7 @@ int nic_create_srq(struct verbs *v, struct ibv_pd *pd, struct ibv_srq_init_attr 
     if (err < 0) {
         return err;
     }
-    if (attr->attr.max_wr == 0 || attr->attr.max_wr > (uint32_t)nic->is->max_srq_wr ||
+    if (attr->attr.max_wr == 0 || attr->attr.max_wr > (uint32_t)nic->has.max_srq_wr ||
         attr->attr.max_sge > (uint32_t)nic->is->max_sge) {
         return -EINVAL;
     }
@@ -219,9 +219,15 @@ static void srq_fails(struct nic_srq *srq)
 
 static int post_one(struct nic_srq *srq, const struct ibv_recv_wr *wr)
 {
-    int err = srq->nic->failed || srq->dead ? EIO : nic_fault_post_recv(srq->nic, NULL);
+    int err = srq->nic->failed || srq->dead ? EIO : nic_fault_post_srq_recv(srq);
 
-    return err != 0 ? err : nic_wq_post_recv(&srq->wq, wr);
+    if (err == 0) {
+        err = nic_wq_post_recv(&srq->wq, wr);
+    }
+    if (err == 0) {
+        nic_own_recv(srq->nic, srq->pd, &srq->wq, srq->wq.posted - 1);
+    }
+    return err;
 }
 
 int nic_post_srq_recv(struct ibv_srq *ibv, struct ibv_recv_wr *wr,

@@ -92,6 +92,7 @@ static void complete(struct nic_qp *qp, enum ibv_wc_status status)
     struct nic_wqe *wqe = nic_wq_at(&qp->sq, index);
     bool is_error = status != IBV_WC_SUCCESS;
 
+    nic_look_at_send(qp, index);
     if (!qp->nic->is->slots_by_poll) {
         qp->sq.released = qp->una;
     }
@@ -211,6 +212,7 @@ static struct nic_packet *make_packet(struct nic_qp *qp, enum ibv_wc_status *ret
         *ret_status = wqe->doom;
         return NULL;
     }
+    nic_look_at_send(qp, qp->next);
     err = is_read ? 0 : gather(qp, qp->next, offset, p);
     if (err < 0 || (!nic_has_route(qp) && qp->nic->is->port_err_at_send)) {
         free(p);
@@ -268,12 +270,19 @@ static bool send_next(struct nic_qp *qp)
 static void ring_doorbell(void *arg)
 {
     struct nic_qp *qp = arg;
+    struct scheduler *s = nic_sched(qp->nic);
+    uint64_t late;
     int burst = 0;
 
     qp->in_rnr = false;
     if (qp->state == IBV_QPS_RTS) {
         nic_fault_device(qp);
         if (qp->nic->failed || nic_fault_qp(qp)) {
+            return;
+        }
+        late = nic_fault_page(qp);
+        if (late > 0) {
+            sim_timer_arm(&s->timers, &qp->doorbell, s->now + late);
             return;
         }
     }

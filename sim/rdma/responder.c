@@ -65,6 +65,22 @@ static int scatter(struct nic_qp *qp, const uint8_t *data, uint32_t len)
     return 0;
 }
 
+/* A bit of what came last is wrong in memory. */
+static void spoil(struct nic_qp *qp)
+{
+    uint32_t at = qp->rx_at - 1;
+
+    for (int i = 0; i < qp->rx.n_sge; i++) {
+        const struct ibv_sge *sge = &qp->rx_sges[i];
+
+        if (at < sge->length) {
+            ((uint8_t *)(uintptr_t)sge->addr)[at] ^= 0x10;
+            return;
+        }
+        at -= sge->length;
+    }
+}
+
 /* True: there is a receive request for the message that begins. */
 bool nic_responder_begin(struct nic_qp *qp)
 {
@@ -73,6 +89,7 @@ bool nic_responder_begin(struct nic_qp *qp)
         nic_respond(qp, PACKET_NAK_RNR, qp->epsn, qp->attr.min_rnr_timer);
         return false;
     }
+    nic_look_at_recv(qp);
     qp->receiving = true;
     qp->rx_at = 0;
     return true;
@@ -144,6 +161,9 @@ static bool receive_send(struct nic_qp *qp, const struct nic_packet *p, uint32_t
         return false;
     }
     err = scatter(qp, p->data + skip, p->len - skip);
+    if (err == 0 && p->len > skip && nic_fault_packet(qp, FAULT_V26_PAYLOAD)) {
+        spoil(qp);
+    }
     if (err < 0) {
         fail(qp, qp->nic->is->recv_bad_lkey, IBV_WC_REM_OP_ERR);
         return false;
@@ -223,6 +243,9 @@ void nic_responder_flush(struct nic_qp *qp)
     while (more || (qp->srq == NULL && nic_take_recv(qp, &qp->rx, qp->rx_sges))) {
         struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, IBV_WC_WR_FLUSH_ERR);
 
+        if (!more) { /* nothing was put there */
+            nic_look_at_recv(qp);
+        }
         more = false;
         nic_complete(qp, qp->recv_cq, &wc, false, 0, true);
     }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire.c: packets between devices. They use the links of the simulated network: their
- * latency, jitter and rate. What a link does not let pass is lost, as in Ethernet; the
- * requester sends it again.
+ * wire.c: packets between devices. They use the links of the simulated network (path.c).
+ * What a link does not let pass is lost, as in Ethernet; the requester sends it again.
  *
- * Packets of a queue pair do not overtake each other.
+ * Packets of a queue pair do not overtake each other, unless a fault says so.
  */
 #include <errno.h>
 #include <string.h>
@@ -116,36 +115,19 @@ bool nic_has_route(const struct nic_qp *qp)
            qp->nic->gid_there[qp->attr.ah_attr.grh.sgid_index];
 }
 
-/* When it arrives; 0: never. Shows it to the tap, if it leaves at all. */
-static uint64_t arrival_time(struct nic_qp *qp, const struct nic_packet *p)
+/* The link to the peer, if the packet leaves at all: then the tap sees it. NULL: it is lost
+ * at once. */
+static struct net_link *way_out(struct nic_qp *qp, const struct nic_packet *p)
 {
     struct nic *nic = qp->nic, *peer = nic_at(nic->fabric, &p->to);
-    struct scheduler *s = nic_sched(nic);
     struct net_link *link;
-    uint64_t at = s->now;
 
     if (peer == NULL || !nic_has_route(qp)) {
-        return 0;
+        return NULL;
     }
     nic_tap_packet(qp, p, peer->node->base.node);
     link = net_link_between(nic->node, peer->node);
-    if (link == NULL || net_link_is_cut(link)) {
-        return 0;
-    }
-    if (link->is.bytes_per_sec != 0) {
-        uint64_t bytes = p->len + (uint64_t)p->n_psn * PACKET_OVERHEAD;
-
-        link->free_at =
-            MAX(link->free_at, s->now) + bytes * NSEC_PER_SEC / link->is.bytes_per_sec;
-        at = link->free_at;
-    }
-    at += link->is.latency_ns;
-    if (link->is.jitter_ns != 0) {
-        at += sim_pick(nic_decisions(nic), SIM_SITE_JITTER, &qp->actor,
-                       link->is.jitter_ns + 1);
-    }
-    qp->last_at = MAX(at, qp->last_at);
-    return qp->last_at;
+    return link == NULL || net_link_is_cut(link) ? NULL : link;
 }
 
 static bool draw(struct nic_qp *qp, enum sim_site site, int percent)
@@ -156,15 +138,16 @@ static bool draw(struct nic_qp *qp, enum sim_site site, int percent)
 
 /* Some of the packets do not come: those from the first that is lost on, as if they all
  * were. False: none is left. */
-static bool lose_some(struct nic_qp *qp, struct nic_packet *p)
+static bool lose_some(struct nic_qp *qp, struct nic_packet *p, struct net_link *link)
 {
     const struct rdma_wire *wire = &qp->nic->wire;
+    uint32_t bytes = MIN(p->len, p->mtu) + PACKET_OVERHEAD;
 
     for (uint32_t i = 0; i < p->n_psn; i++) {
         if (!draw(qp, SIM_SITE_RDMA_LOSS, wire->lost) &&
             !draw(qp, SIM_SITE_RDMA_DAMAGE, wire->damaged) && /* the ICRC tells */
             !nic_fault_packet(qp, FAULT_V27_DROP) &&
-            !nic_fault_packet(qp, FAULT_V27_DAMAGE)) {
+            !nic_fault_packet(qp, FAULT_V27_DAMAGE) && !nic_path_loses(qp, link, bytes)) {
             continue;
         }
         if (p->kind != PACKET_SEND || i == 0) {
@@ -200,13 +183,17 @@ static void send_twice(struct nic_qp *qp, const struct nic_packet *p, uint64_t a
 
 void nic_send_packet(struct nic_qp *qp, struct nic_packet *p)
 {
-    uint64_t at;
+    struct net_link *link;
+    uint64_t at = 0;
 
     p->to = qp->attr.ah_attr.grh.dgid;
     p->dest_qpn = qp->attr.dest_qp_num;
     p->mtu = nic_mtu(qp);
-    at = arrival_time(qp, p);
-    if (at == 0 || !lose_some(qp, p)) {
+    link = way_out(qp, p);
+    if (link != NULL) {
+        at = nic_path_time(qp, link, p->len + (uint64_t)p->n_psn * PACKET_OVERHEAD);
+    }
+    if (at == 0 || !lose_some(qp, p, link)) {
         free(p);
         return;
     }

@@ -243,7 +243,7 @@ static void drain_wake_pipe(struct rdma_stack *stack)
 
 static int64_t sleep_time(struct rdma_stack *stack, uint64_t now)
 {
-    uint64_t deadline = rdma_closing_deadline(stack);
+    uint64_t deadline = MIN(rdma_closing_deadline(stack), stack->dispatcher.refill_at_ns);
 
     if (deadline == UINT64_MAX) {
         return -1;
@@ -299,6 +299,7 @@ static void spin_or_sleep(struct rdma_stack *stack)
     struct rdma_dispatcher *d = &stack->dispatcher;
     uint64_t now = os_monotonic_ns(stack->os), limit = stack->opts.polling_us;
 
+    rdma_refill_starving(stack, now);
     if (limit != RDMA_POLLING_FOR_EVER &&
         now - d->last_active_ns >= limit * NSEC_PER_USEC) {
         arm_and_sleep(stack);
@@ -376,6 +377,7 @@ int rdma_dispatcher_init(struct rdma_stack *stack)
     int err;
 
     d->wake_fds[0] = d->wake_fds[1] = -1;
+    d->refill_at_ns = UINT64_MAX;
     for (int i = 0; i < RDMA_BUCKETS; i++) {
         list_init(&d->buckets[i]);
     }

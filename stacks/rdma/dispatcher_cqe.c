@@ -209,6 +209,45 @@ static struct chunk *posted_chunk(struct rdma_stack *stack, struct rdma_socket *
     return chunk;
 }
 
+/* ---- receives that could not be posted ---- */
+
+/* Nothing was posted, so no completion will come that would try again. */
+static void note_starving(struct rdma_stack *stack, struct recv_queue *rq)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    if (recv_queue_is_starving(rq)) {
+        d->refill_at_ns = MIN(d->refill_at_ns, os_monotonic_ns(stack->os) + RDMA_REFILL_NS);
+    }
+}
+
+/* With the dispatcher's lock held. */
+static void refill_one(struct rdma_socket *s, void *arg)
+{
+    if (s->phase == CLOSING_NOT && recv_queue_is_starving(s->rq)) {
+        recv_queue_refill(s->rq);
+        note_starving(arg, s->rq);
+    }
+}
+
+void rdma_refill_starving(struct rdma_stack *stack, uint64_t now)
+{
+    struct rdma_dispatcher *d = &stack->dispatcher;
+
+    if (now < d->refill_at_ns) {
+        return;
+    }
+    d->refill_at_ns = UINT64_MAX;
+    if (stack->srq == NULL) {
+        rdma_for_each_socket(stack, refill_one, stack);
+    } else if (recv_queue_is_starving(&stack->srq_queue)) {
+        recv_queue_refill(&stack->srq_queue);
+        note_starving(stack, &stack->srq_queue);
+    }
+}
+
+/* ---- what came ---- */
+
 void rdma_handle_rx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n)
 {
     struct list unwanted;
@@ -230,10 +269,12 @@ void rdma_handle_rx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n)
         }
         if (stack->srq == NULL && s->phase == CLOSING_NOT) {
             recv_queue_refill_if_short(s->rq);
+            note_starving(stack, s->rq);
         }
     }
     chunk_pool_put(&stack->rx_pool, &unwanted);
     if (stack->srq != NULL) {
         recv_queue_refill_if_short(&stack->srq_queue);
+        note_starving(stack, &stack->srq_queue);
     }
 }

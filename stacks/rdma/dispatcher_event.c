@@ -39,17 +39,26 @@ static void fault_all(struct rdma_stack *stack, int err, const char *why)
     rdma_for_each_socket(stack, fault_one, &f);
 }
 
+/* Whether there may be new connections: port and address come and go by themselves. */
+static void judge(struct rdma_stack *stack)
+{
+    stack->broken = stack->fatal != 0  ? stack->fatal
+                    : stack->port_down ? -ENETDOWN
+                    : stack->no_gid    ? -EADDRNOTAVAIL
+                                       : 0;
+}
+
 static void break_stack(struct rdma_stack *stack, int err, const char *why)
 {
-    stack->broken = err;
+    stack->fatal = err;
+    judge(stack);
     fault_all(stack, err, why);
 }
 
 static void port_changed(struct rdma_stack *stack, bool up)
 {
-    if (stack->broken == 0 || stack->broken == -ENETDOWN) {
-        stack->broken = up ? 0 : -ENETDOWN;
-    }
+    stack->port_down = !up;
+    judge(stack);
 }
 
 static void gid_changed(struct rdma_stack *stack)
@@ -57,7 +66,7 @@ static void gid_changed(struct rdma_stack *stack)
     struct ibv_gid_entry before = rdma_device_gid(&stack->device), after;
     int err;
 
-    if (stack->broken != 0 && stack->broken != -EADDRNOTAVAIL) {
+    if (stack->fatal != 0) {
         return;
     }
     err = rdma_device_refresh_gid(&stack->device, &stack->opts);
@@ -65,7 +74,8 @@ static void gid_changed(struct rdma_stack *stack)
     if (err < 0 || memcmp(&before.gid, &after.gid, sizeof(after.gid)) != 0) {
         fault_all(stack, -EADDRNOTAVAIL, "GID_CHANGE: the GID of the connection is gone");
     }
-    stack->broken = err < 0 ? -EADDRNOTAVAIL : 0;
+    stack->no_gid = err < 0;
+    judge(stack);
 }
 
 static void queue_pair_event(struct rdma_stack *stack, struct rdma_socket *s,

@@ -31,6 +31,9 @@
 #define RDMA_DRAIN_MAX_NS (5 * NSEC_PER_SEC)
 /* LAST_WQE_REACHED comes at once, or this device never sends it. */
 #define RDMA_LAST_WQE_MAX_NS (50 * NSEC_PER_MSEC)
+/* A queue without a single receive has no completion that would fill it: so often it is
+ * tried again. */
+#define RDMA_REFILL_NS (10 * NSEC_PER_MSEC)
 /* How often one who never sleeps asks for async events. */
 #define RDMA_ASYNC_EVERY_NS NSEC_PER_MSEC
 
@@ -115,7 +118,8 @@ struct rdma_dispatcher {
     struct list closing;
     unsigned int unacked_tx, unacked_rx;
     uint64_t last_active_ns, last_async_ns, n_polls;
-    bool no_last_wqe; /* this device was seen not to send it */
+    uint64_t refill_at_ns; /* a receive queue is empty; UINT64_MAX: none is */
+    bool no_last_wqe;      /* this device was seen not to send it */
 };
 
 struct rdma_stack {
@@ -131,7 +135,10 @@ struct rdma_stack {
     struct rdma_dispatcher dispatcher;
     struct rdma_counters counters;
     _Atomic int broken; /* negative errno: no new connections, and why */
-    bool counted;       /* rdma_stack_stop has told what is missing */
+    /* The dispatcher's: what `broken` is made of. The last two may pass. */
+    int fatal; /* negative errno */
+    bool port_down, no_gid;
+    bool counted; /* rdma_stack_stop has told what is missing */
 };
 
 #define RDMA_COUNT(stack, name, n)                                                         \
@@ -178,6 +185,8 @@ void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *
 void rdma_handle_tx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n);
 void rdma_handle_rx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n);
 void rdma_handle_async_events(struct rdma_stack *stack);
+/* Tries again to post receives where there are none, when it is time. */
+void rdma_refill_starving(struct rdma_stack *stack, uint64_t now);
 /* Moves every socket that is being closed on. `idle`: both queues were just seen empty. */
 void rdma_closing_advance(struct rdma_stack *stack, bool idle);
 /* When that must be called again without any event; UINT64_MAX: no need. */

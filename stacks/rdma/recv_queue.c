@@ -100,7 +100,7 @@ uint32_t recv_queue_refill(struct recv_queue *rq)
     bool all = true;
 
     os_lock(rq->os, rq->lock);
-    while (all && !rq->closed && atomic_load(&rq->posted) < rq->target) {
+    while (all && !atomic_load(&rq->closed) && atomic_load(&rq->posted) < rq->target) {
         uint32_t n = MIN(rq->target - atomic_load(&rq->posted), (uint32_t)CHAIN_MAX),
                  posted;
         struct list chunks;
@@ -138,6 +138,6 @@ bool recv_queue_completed(struct recv_queue *rq, struct chunk *chunk)
 void recv_queue_close(struct recv_queue *rq)
 {
     os_lock(rq->os, rq->lock);
-    rq->closed = true;
+    atomic_store(&rq->closed, true);
     os_unlock(rq->os, rq->lock);
 }

@@ -27,7 +27,7 @@ struct recv_queue {
     struct os_mutex *lock; /* owned; guards all below */
     struct list chunks;    /* the device's */
     _Atomic uint32_t posted;
-    bool closed; /* nothing is posted any more */
+    atomic_bool closed; /* nothing is posted any more */
 };
 
 int recv_queue_init(struct recv_queue *rq, struct os *os, struct chunk_pool *pool,
@@ -42,6 +42,11 @@ static inline void recv_queue_refill_if_short(struct recv_queue *rq)
     if (atomic_load(&rq->posted) < rq->target) {
         recv_queue_refill(rq);
     }
+}
+/* Whether nothing is posted although something should be. */
+static inline bool recv_queue_is_starving(struct recv_queue *rq)
+{
+    return atomic_load(&rq->posted) == 0 && !atomic_load(&rq->closed);
 }
 /* The chunk's completion was polled: true, and it is held now, by the caller. False: it was
  * not posted, so the completion is a ghost. */

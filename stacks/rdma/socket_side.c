@@ -58,6 +58,14 @@ static void trace_record(struct rdma_socket *s, const char *what,
           .val = (int32_t)r->qpn, .a1 = r->psn, .aux = r->peer_qpn);
 }
 
+/* Less than a record came or went: with tiny segments that is the only sign of progress. */
+static void trace_piece(struct rdma_socket *s, const char *what)
+{
+    const struct handshake_record mine = {.qpn = s->qp.qpn};
+
+    trace_record(s, what, &mine);
+}
+
 /* The n-th record is said next. */
 static void say(struct rdma_socket *s, int n)
 {
@@ -110,6 +118,22 @@ static bool dial(struct rdma_socket *s)
     return true;
 }
 
+/* While one side says a record, the other has nothing to say; but it may leave, and then
+ * the descriptor is readable for as long as nobody reads. True: it is still there. */
+static bool peer_waits(struct rdma_socket *s)
+{
+    char byte;
+    ssize_t n = os_recv(s->os, s->side.fd, &byte, 1);
+
+    if (n == -EAGAIN) {
+        return true;
+    }
+    side_fail(s, n > 0 ? -EPROTO : -EPIPE,
+              n > 0 ? "bytes on the side channel out of turn"
+                    : "the peer left during the handshake");
+    return false;
+}
+
 static bool say_more(struct rdma_socket *s)
 {
     struct side_channel *side = &s->side;
@@ -118,7 +142,9 @@ static bool say_more(struct rdma_socket *s)
     ssize_t n = os_send(s->os, side->fd, &iov, 1, false);
 
     if (n == -EAGAIN) {
-        watch(s, OS_READABLE | OS_WRITABLE);
+        if (peer_waits(s)) {
+            watch(s, OS_READABLE | OS_WRITABLE);
+        }
         return false;
     }
     if (n < 0) {
@@ -127,6 +153,7 @@ static bool say_more(struct rdma_socket *s)
     }
     side->out_at += (size_t)n;
     if (side->out_at < HANDSHAKE_BYTES) {
+        trace_piece(s, "said a piece");
         return true;
     }
     if (side->n == 3) {
@@ -183,6 +210,8 @@ static bool hear_more(struct rdma_socket *s)
         side_fail(s, result, "a bad record on the side channel: does the peer speak RDMA?");
     } else if (result > 0) {
         heard(s, &r);
+    } else {
+        trace_piece(s, "heard a piece");
     }
     return s->side.step != SIDE_DOWN;
 }

@@ -346,6 +346,31 @@ START_TEST(connects_fail_later)
 }
 END_TEST
 
+/* When the faults end, a connect that was to fail does so: it was never begun. */
+START_TEST(awaited_failures_come_at_the_end_of_faults)
+{
+    const struct fault_rule rule = {.id = FAULT_S04_CONNECT_LATER,
+                                    .count = 1,
+                                    .err = ENETUNREACH,
+                                    .time_ns = 3600 * NSEC_PER_SEC};
+    struct sockaddr_storage addr;
+    int listener, caller;
+
+    open_world(_i);
+    listener = test_listen(os, AF_INET, 8, &addr);
+    arm(&rule);
+    caller = os_socket(os, AF_INET);
+    ck_assert_int_eq(os_connect(os, caller, test_sockaddr(&addr), test_sockaddr_len(&addr)),
+                     -EINPROGRESS);
+    sim_faults_stop(faults, true);
+    test_wait_fd(os, caller, POLLOUT);
+    ck_assert_int_eq(os_connect_result(os, caller), -ENETUNREACH);
+    os_close(os, caller);
+    os_close(os, listener);
+    close_world();
+}
+END_TEST
+
 /* EMFILE from so many descriptors on, by every call that makes one. */
 START_TEST(descriptors_run_out)
 {
@@ -525,6 +550,7 @@ int main(void)
     tcase_add_loop_test(tc, close_may_reset, 0, WORLDS);
     tcase_add_loop_test(tc, callers_are_lost, 0, WORLDS);
     tcase_add_loop_test(tc, connects_fail_later, 0, WORLDS);
+    tcase_add_loop_test(tc, awaited_failures_come_at_the_end_of_faults, 0, WORLDS);
     tcase_add_loop_test(tc, descriptors_run_out, 0, WORLDS);
     tcase_add_loop_test(tc, readiness_may_be_false, 0, WORLDS);
     tcase_add_loop_test(tc, readiness_comes_late_or_twice, 0, WORLDS);
