@@ -81,6 +81,7 @@ need 2 clang-format "source format" cmd clang-format
 
 need 3 clang "the second compiler" cmd clang
 need 3 libclang-rt-dev "(of clang's version) libFuzzer and its sanitizers" fuzzer_runtime
+need 3 tshark "reads the captures of the simulated network" cmd tshark
 need 3 patch "puts old bugs into copies of the sources" cmd patch
 need 3 util-linux "setarch, for the thread sanitizer" cmd setarch
 need 3 ceph-mon "a real Ceph monitor as a peer" cmd ceph-mon
