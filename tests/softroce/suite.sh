@@ -56,7 +56,7 @@ seconds_of() {
     t_host.sh) echo 10 ;;
     t_pingpong.sh) echo 16 ;;
     t_rdma_stack.sh) echo 50 ;;
-    t_scenarios.sh) echo 30 ;;
+    t_scenarios.sh) echo 65 ;;
     t_verbs.sh) echo 38 ;;
     test_rdma_stack) echo 11 ;;
     *) echo 20 ;;

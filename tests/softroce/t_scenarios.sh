@@ -3,7 +3,8 @@
 #
 # t_scenarios.sh: our scenarios over the RDMA stack on real verbs: polling and waiting for
 # events, with and without a shared receive queue, with few and small buffers. Each has
-# expectations that can fail; none may leave a verbs object behind.
+# expectations that can fail; none may leave a verbs object behind. And each message takes the
+# same steps, S1 to R7, as on the virtual device of kind rxe.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/softroce/test.bash || exit 1
 
@@ -18,6 +19,10 @@ scenario() {
         softroce_leftover >"$dir/left.out"
         fail "$name: verbs objects are left over" "$dir/left.out"
     }
+    run "$name.sim" 0 "$MSGRLAB" run "scenarios/$script.lua" --on sim --stack rdma \
+        --device rxe --trace "$dir/$name.sim.trace" "$@"
+    run "$name.diff" 0 "$MSGRLAB" diff --steps "$dir/$name.trace" "$dir/$name.sim.trace"
+    says "$name.diff" '^the same steps: [1-9][0-9]* messages$'
 }
 
 scenario hello hello
@@ -43,3 +48,9 @@ ok "the same without a shared receive queue"
 
 scenario priorities priorities
 ok "priorities"
+
+scenario many many_connections --rdma polling_us=0
+ok "many_connections, waiting for events only"
+
+scenario edges edge_and_level
+ok "edge_and_level"
