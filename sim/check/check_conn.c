@@ -253,6 +253,7 @@ void check_conn_record(struct checkers *c, const struct trace_record *r)
         check_listener_record(c, r);
         return;
     }
+    check_stream_record(c, o, r);
     if (note_socket(c, o, r)) {
         return;
     }

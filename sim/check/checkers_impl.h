@@ -47,6 +47,11 @@ struct check_center {
     uint32_t n_timers, cap_timers;
 };
 
+/* A socket of the RDMA stack: positions in what the peer sends. */
+struct check_stream {
+    uint64_t came, due, read; /* due: what had come at the last read event */
+};
+
 struct check_conn {
     bool accepted, loopback, told_up, told_reset;
     bool down;                     /* marked down */
@@ -56,6 +61,7 @@ struct check_conn {
     uint64_t in_seq, out_seq;      /* last seen */
     uint64_t queued, written, unsent;
     bool stopped;
+    struct check_stream stream;
 };
 
 struct check_throttle {
@@ -118,6 +124,10 @@ void check_fd_is_new(struct checkers *c, uint8_t node, int fd, const char *owner
 void check_center_finish(struct checkers *c, const struct check_object *o);
 void check_center_free(struct check_center *center);
 void check_fds_finish(struct checkers *c, uint8_t node);
+
+/* check_stream.c; any record of the connection */
+void check_stream_record(struct checkers *c, const struct check_object *o,
+                         const struct trace_record *r);
 
 /* check_conn.c */
 void check_conn_record(struct checkers *c, const struct trace_record *r);

@@ -46,7 +46,7 @@ static inline void recv_queue_refill_if_short(struct recv_queue *rq)
 /* Whether nothing is posted although something should be. */
 static inline bool recv_queue_is_starving(struct recv_queue *rq)
 {
-    return atomic_load(&rq->posted) == 0 && !atomic_load(&rq->closed);
+    return atomic_load(&rq->posted) == 0 && rq->target > 0 && !atomic_load(&rq->closed);
 }
 /* The chunk's completion was polled: true, and it is held now, by the caller. False: it was
  * not posted, so the completion is a ghost. */

@@ -448,6 +448,40 @@ START_TEST(an_old_message_is_rejected)
 }
 END_TEST
 
+/* Over RDMA: of 300 bytes that came before the read event, 100 have not been read. */
+START_TEST(an_end_before_the_last_bytes_is_rejected)
+{
+    CONN_DOES(CONN_SOCKET, .val = 7);
+    CONN_DOES(R2_NOTIFY, .val = 100);
+    CONN_DOES(R2_NOTIFY, .val = 200, .a0 = 100);
+    CONN_DOES(R3_READ_EVENT, .a0 = 7);
+    CONN_DOES(R6_CHUNK_READ, .val = 200);
+    CONN_DOES(R6_READ_BULK, .val = 200);
+    ACCEPTED();
+    CONN_DOES(R6_READ_BULK, .val = -EPIPE);
+    REJECTED("lost_at_end a");
+}
+END_TEST
+
+START_TEST(an_end_after_the_last_bytes_is_accepted)
+{
+    CONN_DOES(CONN_SOCKET, .val = 7);
+    CONN_DOES(R2_NOTIFY, .val = 300);
+    CONN_DOES(R3_READ_EVENT, .a0 = 7);
+    CONN_DOES(R6_CHUNK_READ, .val = 200);
+    CONN_DOES(R6_CHUNK_READ, .val = 100, .a0 = 200);
+    CONN_DOES(R2_NOTIFY, .val = 50, .a0 = 300); /* while it reads: the next event's */
+    CONN_DOES(R6_READ_BULK, .val = -EPIPE);
+    CONN_DOES(R3_READ_EVENT, .a0 = 7);
+    CONN_DOES(R6_READ_BULK, .val = -ECONNRESET); /* a failure may lose what came */
+    CONN_DOES(SOCKET_CLOSE, .val = 7);
+    CONN_DOES(CONN_SOCKET, .val = 8); /* another socket begins anew */
+    CONN_DOES(R3_READ_EVENT, .a0 = 8);
+    CONN_DOES(R6_READ_BULK, .val = -EPIPE);
+    ACCEPTED();
+}
+END_TEST
+
 /* What was not acknowledged goes out again on another transport only. */
 START_TEST(a_message_sent_twice_is_rejected)
 {
@@ -594,6 +628,8 @@ static void add_conn_tests(TCase *tc)
     tcase_add_test(tc, an_old_message_is_rejected);
     tcase_add_test(tc, a_message_sent_twice_is_rejected);
     tcase_add_test(tc, an_ack_for_what_was_not_sent_is_rejected);
+    tcase_add_test(tc, an_end_before_the_last_bytes_is_rejected);
+    tcase_add_test(tc, an_end_after_the_last_bytes_is_accepted);
     tcase_add_test(tc, a_jump_between_states_is_rejected);
     tcase_add_test(tc, a_message_that_got_lost_inside_is_rejected);
 }
