@@ -168,6 +168,27 @@ static void hide(struct nic_cq *cq, uint32_t n, uint64_t ns)
     sim_timer_arm(&s->timers, &cq->reveal, s->now + ns);
 }
 
+void nic_cq_reveal(struct nic_cq *cq)
+{
+    if (cq->hidden > 0) {
+        sim_timer_cancel(&nic_sched(cq->nic)->timers, &cq->reveal);
+        reveal(cq);
+    }
+}
+
+/* Whether it holds receives of a queue pair whose last one was told of. */
+static bool is_promised(struct nic_cq *cq)
+{
+    for (uint32_t i = 0; i < cq->n; i++) {
+        const struct nic_cqe *cqe = cqe_at(cq, i);
+
+        if (cqe->qp != NULL && cqe->qp->told_last_wqe && !cqe->of_sq) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The last one goes before `most` of other queues, among those that can be seen alike. */
 static void overtake(struct nic_cq *cq, uint32_t most)
 {
@@ -263,7 +284,7 @@ int nic_poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
         uint64_t hide_ns;
 
         n = nic_fault_poll(cq->nic, n, &hide_ns);
-        if (hide_ns > 0) {
+        if (hide_ns > 0 && !is_promised(cq)) {
             hide(cq, cq->n, hide_ns);
         }
     }

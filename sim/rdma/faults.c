@@ -348,8 +348,8 @@ bool nic_fault_last_wqe(struct nic_qp *qp)
         return false;
     }
     if (value_of(&shot) == 2) {
-        nic_async_qp(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
-        nic_async_qp(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
+        nic_tell_last_wqe(qp);
+        nic_tell_last_wqe(qp);
     } else if (value_of(&shot) == 3) {
         sim_timer_arm(&s->timers, &qp->late_event, s->now + time_of(&shot, NSEC_PER_MSEC));
     }

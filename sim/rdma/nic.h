@@ -320,6 +320,8 @@ int nic_req_notify_cq(struct ibv_cq *cq, int solicited_only);
  * it is lost, the CQ is full or dead. */
 bool nic_complete(struct nic_qp *qp, struct nic_cq *cq, const struct ibv_wc *wc, bool of_sq,
                   uint32_t sq_released, bool solicited);
+/* Nothing in it is late any more. */
+void nic_cq_reveal(struct nic_cq *cq);
 /* The queue pair is going, or its CQEs are. */
 void nic_cq_forget(struct nic_cq *cq, const struct nic_qp *qp, bool purge);
 extern const struct verbs_event_ops nic_event_ops;
@@ -449,6 +451,8 @@ uint64_t nic_fault_event(struct nic *nic);      /* ns until a completion event c
 bool nic_fault_extra_event(struct nic *nic);
 /* How many of `n` a poll may give; *ret_hide_ns: none, and they are seen so much later. */
 int nic_fault_poll(struct nic *nic, int n, uint64_t *ret_hide_ns);
+/* LAST_WQE_REACHED, and what it promises. */
+void nic_tell_last_wqe(struct nic_qp *qp);
 /* True: it did with LAST_WQE_REACHED what is to be done. */
 bool nic_fault_last_wqe(struct nic_qp *qp);
 /* Whatever may happen to the device when it has something to send. */

@@ -189,9 +189,17 @@ int nic_destroy_qp(struct verbs *v, struct ibv_qp *ibv)
 
 /* ---- the end in ERR ---- */
 
+/* When it comes, the completions of all that was received are in the CQ: whoever then polls
+ * until there is nothing has seen them. */
+void nic_tell_last_wqe(struct nic_qp *qp)
+{
+    nic_cq_reveal(qp->recv_cq);
+    nic_async_qp(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
+}
+
 static void tell_last_wqe(void *arg)
 {
-    nic_async_qp(arg, IBV_EVENT_QP_LAST_WQE_REACHED);
+    nic_tell_last_wqe(arg);
 }
 
 static void flush(void *arg)
@@ -206,7 +214,7 @@ static void flush(void *arg)
     if (qp->srq != NULL && qp->nic->is->last_wqe && !qp->told_last_wqe) {
         qp->told_last_wqe = true;
         if (!nic_fault_last_wqe(qp)) {
-            nic_async_qp(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
+            nic_tell_last_wqe(qp);
         }
     }
     if (qp->has_event_behind) {

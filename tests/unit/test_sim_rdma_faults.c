@@ -286,6 +286,41 @@ START_TEST(an_address_moves_while_the_port_is_down)
 }
 END_TEST
 
+/* Completions that are seen late are seen before their queue pair goes: LAST_WQE_REACHED says
+ * that they are there. Receives whose completions were never seen would be lost to the SRQ. */
+START_TEST(late_completions_are_not_lost)
+{
+    char text[1000];
+    struct run_opts opts = {.timeout_ns = 60 * NSEC_PER_SEC,
+                            .quiet = true,
+                            .world = {.on = "sim",
+                                      .stack = "rdma",
+                                      .rdma = "receive_queue_len=2,receive_buffers=3,"
+                                              "linger_ms=1,polling_us=0",
+                                      .title = "test",
+                                      .seed = 1}};
+    struct run_outcome outcome;
+
+    snprintf(
+        text, sizeof(text),
+        "fault.accept { 'conn_loss', 'refused' }\n"
+        "local a = node { 'a', workers = 1, policy = 'lossless_peer' }\n"
+        "local b = node { 'b', workers = 1, policy = 'lossless_peer' }\n"
+        "a:start() b:start()\n"
+        "fault.inject { id = 'v18_late', node = 'b', nth = 1, count = 1, time = '50ms' }\n"
+        "local c = a:connect(b)\n"
+        "sleep('%dus') c:close() sleep('100ms')\n"
+        "c = a:connect(b)\n"
+        "c:send_many(5, { type = 'ping', data = 3000 })\n"
+        "wait(expect.delivered(b, 5):from(c):in_order():exactly_once():within('5s'))\n",
+        50 + 10 * _i);
+    outcome = run_text(text, &opts);
+    ck_assert_msg(outcome.code == EXIT_OK, "closed after %d us: %s", 50 + 10 * _i,
+                  outcome.signature);
+    run_outcome_fini(&outcome);
+}
+END_TEST
+
 /* ---- starting ---- */
 
 struct start {
@@ -364,6 +399,7 @@ int main(void)
     tcase_add_loop_test(tc, each_occurrence_alone, 0, FAULT_COUNT);
     tcase_add_loop_test(tc, refused_receives_are_posted_later, 0, 4);
     tcase_add_loop_test(tc, an_address_moves_while_the_port_is_down, 0, 4);
+    tcase_add_loop_test(tc, late_completions_are_not_lost, 0, 30);
     tcase_add_loop_test(tc, start_fails_cleanly, 0, 4 * (int)ARRAY_SIZE(of_start));
     suite_add_tcase(suite, tc);
     return testlib_run(suite);
