@@ -24,6 +24,8 @@ static bool gid_is_ipv4(const union ibv_gid *gid)
     return memcmp(gid->raw, mapped, sizeof(mapped)) == 0;
 }
 
+#define GID_WORTH_MOST 3
+
 /* The higher the better; 0: not usable. */
 static int gid_worth(const struct ibv_gid_entry *e)
 {
@@ -33,7 +35,7 @@ static int gid_worth(const struct ibv_gid_entry *e)
     if (e->gid_type != IBV_GID_TYPE_ROCE_V2) {
         return 1;
     }
-    return gid_is_ipv4(&e->gid) ? 3 : 2;
+    return gid_is_ipv4(&e->gid) ? GID_WORTH_MOST : 2;
 }
 
 static void set_gid(struct rdma_device *d, const struct ibv_gid_entry *e)
@@ -53,10 +55,16 @@ struct ibv_gid_entry rdma_device_gid(struct rdma_device *d)
     return gid;
 }
 
+static bool is_same_gid(const struct ibv_gid_entry *a, const struct ibv_gid_entry *b)
+{
+    return a->gid_index == b->gid_index && memcmp(&a->gid, &b->gid, sizeof(a->gid)) == 0;
+}
+
+/* The first of the best; of equals the one we have, if it is still there. */
 static int choose_gid(struct rdma_device *d, const struct rdma_opts *opts, char *why,
                       size_t size)
 {
-    struct ibv_gid_entry e;
+    struct ibv_gid_entry e, chosen = {0};
     int best = 0, err;
 
     if (opts->gid_idx >= 0) {
@@ -70,10 +78,12 @@ static int choose_gid(struct rdma_device *d, const struct rdma_opts *opts, char 
         return 0;
     }
     for (uint32_t i = 0; i < (uint32_t)d->port.gid_tbl_len; i++) {
-        if (verbs_query_gid(d->verbs, d->ctx, d->port_num, i, &e) == 0 &&
-            gid_worth(&e) > best) {
+        if (verbs_query_gid(d->verbs, d->ctx, d->port_num, i, &e) != 0) {
+            continue;
+        }
+        if (gid_worth(&e) > best || (gid_worth(&e) == best && is_same_gid(&e, &d->gid))) {
             best = gid_worth(&e);
-            set_gid(d, &e);
+            chosen = e;
         }
     }
     if (best == 0) {
@@ -81,6 +91,7 @@ static int choose_gid(struct rdma_device *d, const struct rdma_opts *opts, char 
                  d->name);
         return -ENODATA;
     }
+    set_gid(d, &chosen);
     return 0;
 }
 
@@ -167,14 +178,22 @@ int rdma_device_open(struct rdma_device *d, struct verbs *verbs,
     return err;
 }
 
-int rdma_device_refresh_gid(struct rdma_device *d, const struct rdma_opts *opts)
+bool rdma_device_has_gid(struct rdma_device *d, const struct ibv_gid_entry *gid)
 {
     struct ibv_gid_entry e;
+
+    return verbs_query_gid(d->verbs, d->ctx, d->port_num, gid->gid_index, &e) == 0 &&
+           is_same_gid(&e, gid);
+}
+
+int rdma_device_refresh_gid(struct rdma_device *d, const struct rdma_opts *opts)
+{
     char why[200];
 
-    /* The one we have, if it is still there. */
-    if (verbs_query_gid(d->verbs, d->ctx, d->port_num, d->gid.gid_index, &e) == 0 &&
-        memcmp(&e.gid, &d->gid.gid, sizeof(e.gid)) == 0) {
+    /* Most often the one we have is still there, and none can be better: no need to look at
+     * all of them. A worse one may have stood in for it while its address was away. */
+    if ((opts->gid_idx >= 0 || gid_worth(&d->gid) == GID_WORTH_MOST) &&
+        rdma_device_has_gid(d, &d->gid)) {
         return 0;
     }
     return choose_gid(d, opts, why, sizeof(why));

@@ -24,8 +24,11 @@ struct rdma_device {
  * fini it also on failure. */
 int rdma_device_open(struct rdma_device *d, struct verbs *verbs,
                      const struct rdma_opts *opts, char *why, size_t why_size);
-/* The GID table changed. 0: there is one, maybe another; -ENODATA. Dispatcher's thread. */
+/* The GID table changed. 0: there is one, maybe another, now the best there is; -ENODATA.
+ * Dispatcher's thread. */
 int rdma_device_refresh_gid(struct rdma_device *d, const struct rdma_opts *opts);
+/* Whether the table has it. */
+bool rdma_device_has_gid(struct rdma_device *d, const struct ibv_gid_entry *gid);
 /* Ours. Any thread. */
 struct ibv_gid_entry rdma_device_gid(struct rdma_device *d);
 /* Everything made of it is destroyed. A zeroed one is fine. */

@@ -8,12 +8,11 @@
  *   SRQ_LIMIT_REACHED                     the SRQ is filled up
  *   PORT_ERR                              none is made until PORT_ACTIVE; those there are
  *                                         stay: the device retries for them
- *   GID_CHANGE                            if ours is another or gone, every connection
- *                                         ends; new ones use the new one
+ *   GID_CHANGE                            connections whose GID is gone end; new ones use
+ *                                         the best there is
  *   all others                            recorded
  */
 #include <errno.h>
-#include <string.h>
 
 #include "engine/trace.h"
 #include "engine/util.h"
@@ -61,21 +60,25 @@ static void port_changed(struct rdma_stack *stack, bool up)
     judge(stack);
 }
 
+/* With the dispatcher's lock held. */
+static void fault_without_gid(struct rdma_socket *s, void *arg)
+{
+    struct rdma_stack *stack = arg;
+
+    if (!rdma_device_has_gid(&stack->device, &s->qp.gid)) {
+        rdma_socket_fault(s, -EADDRNOTAVAIL,
+                          "GID_CHANGE: the GID of the connection is gone");
+    }
+}
+
 static void gid_changed(struct rdma_stack *stack)
 {
-    struct ibv_gid_entry before = rdma_device_gid(&stack->device), after;
-    int err;
-
     if (stack->fatal != 0) {
         return;
     }
-    err = rdma_device_refresh_gid(&stack->device, &stack->opts);
-    after = rdma_device_gid(&stack->device);
-    if (err < 0 || memcmp(&before.gid, &after.gid, sizeof(after.gid)) != 0) {
-        fault_all(stack, -EADDRNOTAVAIL, "GID_CHANGE: the GID of the connection is gone");
-    }
-    stack->no_gid = err < 0;
+    stack->no_gid = rdma_device_refresh_gid(&stack->device, &stack->opts) < 0;
     judge(stack);
+    rdma_for_each_socket(stack, fault_without_gid, stack);
 }
 
 static void queue_pair_event(struct rdma_stack *stack, struct rdma_socket *s,

@@ -55,6 +55,7 @@ int queue_pair_create(struct queue_pair *q, const struct queue_pair_shared *shar
     }
     q->shared = shared;
     q->psn = psn & 0xffffff;
+    q->gid = rdma_device_gid(shared->device);
     err = verbs_create_qp(shared->device->verbs, shared->device->pd, &attr, &q->qp);
     if (err < 0) {
         q->qp = NULL;
@@ -88,7 +89,6 @@ static int to_rtr(struct queue_pair *q, const struct handshake_record *peer)
 {
     const struct rdma_opts *o = q->shared->opts;
     struct rdma_device *d = q->shared->device;
-    struct ibv_gid_entry gid = rdma_device_gid(d);
     struct ibv_qp_attr attr = {.qp_state = IBV_QPS_RTR,
                                .path_mtu = path_mtu(q),
                                .dest_qp_num = peer->qpn,
@@ -99,7 +99,7 @@ static int to_rtr(struct queue_pair *q, const struct handshake_record *peer)
                                            .dlid = peer->lid,
                                            .sl = (uint8_t)o->sl,
                                            .port_num = d->port_num,
-                                           .grh = {.sgid_index = (uint8_t)gid.gid_index,
+                                           .grh = {.sgid_index = (uint8_t)q->gid.gid_index,
                                                    .hop_limit = HOP_LIMIT,
                                                    .traffic_class = (uint8_t)o->dscp}}};
 
@@ -173,11 +173,9 @@ void queue_pair_destroy(struct queue_pair *q)
 void queue_pair_record(const struct queue_pair *q, uint32_t peer_qpn,
                        struct handshake_record *ret)
 {
-    struct ibv_gid_entry gid = rdma_device_gid(q->shared->device);
-
     *ret = (struct handshake_record){.lid = q->shared->device->port.lid,
                                      .qpn = q->qpn,
                                      .psn = q->psn,
                                      .peer_qpn = peer_qpn};
-    memcpy(ret->gid, gid.gid.raw, sizeof(ret->gid));
+    memcpy(ret->gid, q->gid.gid.raw, sizeof(ret->gid));
 }

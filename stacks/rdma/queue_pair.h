@@ -32,6 +32,7 @@ struct queue_pair {
     struct ibv_qp *qp;                      /* owned */
     enum queue_pair_state state;
     uint32_t qpn, psn;
+    struct ibv_gid_entry gid; /* ours, for all its life */
     _Atomic uint32_t trace_obj;
 };
 
