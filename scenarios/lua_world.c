@@ -12,6 +12,7 @@
 #include "scenarios/lua_api.h"
 #include "scenarios/lua_args.h"
 #include "sim/rdma/personality.h"
+#include "stacks/rdma/rdma_stack.h"
 
 #define METHODS_MAX 64
 #define POLL_NS NSEC_PER_MSEC             /* between two looks at wait's condition */
@@ -486,7 +487,21 @@ static void push_worker(lua_State *L, struct worker *worker)
 #undef X
 }
 
-/* stats(node): its counters by name, and workers = { { references = N, ... }, ... } */
+static int push_rdma(lua_State *L, const struct lab_node *node)
+{
+    const struct rdma_counters *counters = rdma_stack_counters(node->stack);
+
+    lua_newtable(L);
+#define X(name)                                                                            \
+    lua_pushinteger(L, (lua_Integer)atomic_load(&counters->name));                         \
+    lua_setfield(L, -2, #name);
+    RDMA_COUNTERS(X)
+#undef X
+    return 1;
+}
+
+/* stats(node): its counters by name, and workers = { { references = N, ... }, ... }.
+ * stats(node, "rdma"): those of its RDMA stack */
 static int api_stats(lua_State *L)
 {
     struct lab_node *node = api_check_node(L, 1);
@@ -494,6 +509,13 @@ static int api_stats(lua_State *L)
     struct worker_pool *pool;
 
     api_start_node(L, node);
+    if (!lua_isnoneornil(L, 2)) {
+        if (strcmp(luaL_checkstring(L, 2), "rdma") != 0 ||
+            strcmp(run_of(L)->world.stack, "rdma") != 0) {
+            return luaL_error(L, "stats: of what? \"rdma\" is all there is, over RDMA");
+        }
+        return push_rdma(L, node);
+    }
     lab_node_counters(node, counters);
     lua_newtable(L);
     for (int i = 0; i < LAB_COUNTERS; i++) {

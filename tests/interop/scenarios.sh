@@ -88,6 +88,10 @@ run no-trace 3 run scenarios/hello.lua --no-trace &&
     says no-trace "expect.steps needs a trace"
 run doctor 0 doctor && says doctor "listen on 127.0.0.1"
 run bench 0 bench --rounds 1 --count 50 && says bench "raw epoll"
+run bench-sizes 2 bench rdma --sizes 64,2M && says bench-sizes "at most 1M"
+run bench-bytes 2 bench rdma --bytes 64 && says bench-bytes "see --sizes"
+[ -n "$(ls /sys/class/infiniband 2>/dev/null)" ] ||
+    { run bench-rdma 4 bench rdma && says bench-rdma "there is no RDMA device"; }
 
 # A trace is kept, can be shown, and can be replaced; another file cannot.
 run trace 0 run scenarios/hello.lua --trace "$tmp/hello.trace" && says trace "records, 0 lost"

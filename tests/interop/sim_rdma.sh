@@ -51,6 +51,11 @@ default_is script-default tcp "$tmp/tcp.lua"
 default_is not-in-the-comment rdma "$tmp/late.lua"
 default_is asked-for rdma "$tmp/tcp.lua" --stack rdma
 
+# Counters of the stack, for scripts; only where it is RDMA.
+echo 'expect.that(stats(node "a", "rdma").tx_total_wc == 0, "nothing was sent")' >"$tmp/stats.lua"
+run stats 0 run "$tmp/stats.lua" --stack rdma && says stats "result        ok"
+run no-stats 3 run "$tmp/stats.lua" --stack tcp && says no-stats "stats: of what?"
+
 run no-device 2 run scenarios/hello.lua --stack rdma --device mlx5 &&
     says no-device "valid: hca, rxe"
 

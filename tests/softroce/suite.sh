@@ -51,9 +51,11 @@ fi
 # seconds_of TEST: about how long it takes in a virtual machine; good enough to share them out.
 seconds_of() {
     case ${1##*/} in
+    t_bench.sh) echo 14 ;;
     t_ceph_mon_rdma.sh) echo 40 ;;
     t_devices.sh | t_doctor.sh) echo 4 ;;
     t_host.sh) echo 10 ;;
+    t_loss.sh) echo 30 ;;
     t_pingpong.sh) echo 16 ;;
     t_rdma_stack.sh) echo 50 ;;
     t_scenarios.sh) echo 65 ;;
