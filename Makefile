@@ -82,7 +82,8 @@ help:
 	@echo 'make check-softroce   the tests on real verbs: soft-RoCE here or in a virtual machine'
 	@echo 'make tidy         layers, banned calls, globals, format, sizes'
 	@echo 'make format       let clang-format rewrite every .c and .h'
-	@echo 'make bench        figures'
+	@echo 'make bench        figures of this machine'
+	@echo 'make bench-rdma   RDMA beside TCP and perftest: on a device here, or in a virtual machine'
 	@echo 'make fuzz         each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make coverage     line coverage by folder'
 	@echo 'make install      to DESTDIR + PREFIX=$(PREFIX); make uninstall takes it back'
@@ -177,6 +178,8 @@ bench:
 	$(Q)$(call deps,build)
 	$(Q)+$(call inner,program,plain)
 	$(Q)build/plain/msgrlab bench
+	@echo
+	@echo 'RDMA beside TCP and perftest: make bench-rdma'
 
 fuzz:
 	$(Q)$(call deps,check)

@@ -24,7 +24,7 @@ $(VERBS_BIN): $(VERBS_SRC:%.c=$(B)/%.o) $(ARCHIVES)
 
 else
 
-.PHONY: check-softroce verbs-table
+.PHONY: check-softroce verbs-table bench-rdma
 
 # T="tests/softroce/t_x.sh ..." runs only these.
 check-softroce:
@@ -37,5 +37,13 @@ verbs-table:
 	$(Q)+$(call inner,softroce-programs,plain)
 	$(Q)tests/softroce/vm.sh -t 400 -- tests/conformance/verbs/table.sh $(VERBS_BIN)
 	$(Q)cp build/softroce/verbs-conformance.md docs/verbs-conformance.md
+
+# Two processors, or two ends that spin would wait for each other's time slices.
+BENCH_RDMA ?= --rounds 3 --count 300
+bench-rdma:
+	$(Q)$(call deps,check)
+	$(Q)+$(call inner,program,plain)
+	$(Q)$(if $(wildcard /sys/class/infiniband/*),,tests/softroce/vm.sh -s 2 -t 1200 --) \
+		build/plain/msgrlab bench rdma $(BENCH_RDMA)
 
 endif

@@ -18,18 +18,24 @@
 
 #define ROUNDS_MAX 100
 #define ROUNDS_DEFAULT 7
+#define RDMA_ROUNDS_DEFAULT 5
+#define COUNT_DEFAULT 5000
+#define RDMA_COUNT_DEFAULT 1000
 
-enum { OPT_ROUNDS = 256, OPT_COUNT, OPT_BYTES, OPT_DRIVER };
+enum { OPT_ROUNDS = 256, OPT_COUNT, OPT_BYTES, OPT_DRIVER, OPT_DEVICE, OPT_SIZES };
 
 static const struct option options[] = {{"rounds", required_argument, NULL, OPT_ROUNDS},
                                         {"count", required_argument, NULL, OPT_COUNT},
                                         {"bytes", required_argument, NULL, OPT_BYTES},
                                         {"driver", required_argument, NULL, OPT_DRIVER},
+                                        {"device", required_argument, NULL, OPT_DEVICE},
+                                        {"sizes", required_argument, NULL, OPT_SIZES},
                                         CLI_HELP,
                                         {NULL, 0, NULL, 0}};
 
 static const char help[] =
     "usage: msgrlab bench [tcp] [OPTION...]\n"
+    "       msgrlab bench rdma [OPTION...]\n"
     "       msgrlab bench sim [--rounds N]\n"
     "\n"
     "sim: how many seeds, scheduling points and records the simulated world does in an\n"
@@ -45,6 +51,19 @@ static const char help[] =
     "                 messages one way\n"
     "  --bytes N      of a message; default 64\n"
     "  --driver NAME  epoll (default), poll or select, of the messenger\n"
+    "\n"
+    "rdma: Measures the messenger over RDMA, polling (for 1 ms after the last completion,\n"
+    "as Ceph does) and with events only, and over TCP; and, if perftest is installed,\n"
+    "ib_send_lat and ib_send_bw on the same device, both ways. Prints the least round\n"
+    "trips, the highest throughputs, and their ratios. make bench-rdma runs it in a\n"
+    "virtual machine where there is no device.\n"
+    "\n"
+    "  --device NAME  default: the first with an active port\n"
+    "  --sizes LIST   of messages; default 64,4K,64K,1M; at most 1M\n"
+    "  --rounds N     default 5\n"
+    "  --count N      round trips a measurement, and four times as many messages one\n"
+    "                 way; default 1000; of more than 4 KiB, fewer; at least 10\n"
+    "  --driver NAME  as above\n"
     "\n"
     "exit codes: 0 measured, 2 the command line is wrong, 4 it cannot be measured here\n";
 
@@ -167,49 +186,127 @@ static int bench_tcp(const struct bench_opts *opts, uint32_t rounds)
     return EXIT_OK;
 }
 
+/* ---- the command line -------------------------------------------------------------- */
+
+struct line {
+    struct bench_opts tcp; /* count 0: not said */
+    struct bench_rdma_opts rdma;
+    uint64_t rounds;       /* 0: not said */
+    const char *only_tcp;  /* an option that was there and means nothing elsewhere, */
+    const char *only_rdma; /* or NULL */
+};
+
+/* "64,4K,64K,1M". False: it is no such list. */
+static bool take_sizes(const char *text, struct bench_rdma_opts *opts)
+{
+    opts->n_sizes = 0;
+    for (;;) {
+        size_t digits = strspn(text, "0123456789");
+        unsigned long long value = digits <= 9 ? strtoull(text, NULL, 10) : 0;
+
+        text += digits;
+        if (*text == 'K' || *text == 'M') {
+            value <<= *text++ == 'K' ? 10 : 20;
+        }
+        if (value == 0 || value > BENCH_BYTES_MAX || opts->n_sizes == BENCH_SIZES_MAX) {
+            return false;
+        }
+        opts->sizes[opts->n_sizes++] = (uint32_t)value;
+        if (*text != ',') {
+            return *text == '\0';
+        }
+        text++;
+    }
+}
+
 /* False: the error was printed. */
-static bool take_option(int option, const char *value, struct bench_opts *opts,
-                        uint64_t *rounds)
+static bool take_number(int option, const char *value, struct line *line)
 {
     uint64_t bytes;
-    int driver;
 
     switch (option) {
     case OPT_ROUNDS:
-        if (cli_number(value, ROUNDS_MAX, rounds) && *rounds > 0) {
+        if (cli_number(value, ROUNDS_MAX, &line->rounds) && line->rounds > 0) {
             return true;
         }
         cli_usage_error("bench", "--rounds wants a number from 1 to %d", ROUNDS_MAX);
         return false;
     case OPT_COUNT:
-        if (cli_number(value, 100000000, &opts->count) && opts->count > 0) {
+        if (cli_number(value, 100000000, &line->tcp.count) && line->tcp.count > 0) {
             return true;
         }
         cli_usage_error("bench", "--count wants a number, not '%s'", value);
         return false;
-    case OPT_BYTES:
-        if (cli_number(value, 1 << 20, &bytes) && bytes > 0) {
-            opts->bytes = (uint32_t)bytes;
+    default:
+        line->only_tcp = "--bytes";
+        if (cli_number(value, BENCH_BYTES_MAX, &bytes) && bytes > 0) {
+            line->tcp.bytes = (uint32_t)bytes;
             return true;
         }
-        cli_usage_error("bench", "--bytes wants a number from 1 to 1048576");
+        cli_usage_error("bench", "--bytes wants a number from 1 to %u", BENCH_BYTES_MAX);
         return false;
-    default:
+    }
+}
+
+/* False: the error was printed. */
+static bool take_option(int option, const char *value, struct line *line)
+{
+    int driver;
+
+    switch (option) {
+    case OPT_DRIVER:
         driver = event_driver_by_name(value);
         if (driver >= 0) {
-            opts->driver = (enum event_driver_kind)driver;
+            line->tcp.driver = line->rdma.driver = (enum event_driver_kind)driver;
             return true;
         }
         cli_usage_error("bench", "there is no driver '%s'; valid: epoll, poll, select",
                         value);
         return false;
+    case OPT_DEVICE:
+        line->only_rdma = "--device";
+        line->rdma.device = value;
+        return true;
+    case OPT_SIZES:
+        line->only_rdma = "--sizes";
+        if (take_sizes(value, &line->rdma)) {
+            return true;
+        }
+        cli_usage_error("bench", "--sizes wants up to %d sizes of at most 1M, as in 64,4K",
+                        BENCH_SIZES_MAX);
+        return false;
+    default:
+        return take_number(option, value, line);
     }
+}
+
+static int run_line(const char *what, struct line *line)
+{
+    if (strcmp(what, "rdma") == 0 && line->only_tcp == NULL) {
+        line->rdma.rounds =
+            (uint32_t)(line->rounds > 0 ? line->rounds : RDMA_ROUNDS_DEFAULT);
+        line->rdma.count = line->tcp.count > 0 ? line->tcp.count : RDMA_COUNT_DEFAULT;
+        return bench_rdma(&line->rdma);
+    }
+    if (strcmp(what, "rdma") == 0) {
+        return cli_usage_error("bench", "%s is not for rdma; see --sizes", line->only_tcp);
+    }
+    if (line->only_rdma != NULL) {
+        return cli_usage_error("bench", "%s is for: msgrlab bench rdma", line->only_rdma);
+    }
+    line->rounds = line->rounds > 0 ? line->rounds : ROUNDS_DEFAULT;
+    line->tcp.count = line->tcp.count > 0 ? line->tcp.count : COUNT_DEFAULT;
+    return strcmp(what, "sim") == 0 ? bench_sim((uint32_t)line->rounds)
+                                    : bench_tcp(&line->tcp, (uint32_t)line->rounds);
 }
 
 int cmd_bench(int argc, char **argv)
 {
-    struct bench_opts opts = {.bytes = 64, .count = 5000, .driver = DRIVER_EPOLL};
-    uint64_t rounds = ROUNDS_DEFAULT;
+    struct line line = {.tcp = {.bytes = 64, .driver = DRIVER_EPOLL},
+                        .rdma = {.sizes = {64, 4096, 65536, 1048576},
+                                 .n_sizes = 4,
+                                 .driver = DRIVER_EPOLL}};
+    const char *what = "tcp";
     int option;
 
     cli_start();
@@ -221,15 +318,16 @@ int cmd_bench(int argc, char **argv)
             fputs(help, stdout);
             return EXIT_OK;
         }
-        if (!take_option(option, optarg, &opts, &rounds)) {
+        if (!take_option(option, optarg, &line)) {
             return EXIT_USAGE;
         }
     }
-    if (argc - optind == 1 && strcmp(argv[optind], "sim") == 0) {
-        return bench_sim((uint32_t)rounds);
+    if (optind < argc) {
+        what = argv[optind];
     }
-    if (argc - optind > 1 || (argc - optind == 1 && strcmp(argv[optind], "tcp") != 0)) {
-        return cli_usage_error("bench", "what can be measured is: tcp, sim");
+    if (argc - optind > 1 || (strcmp(what, "tcp") != 0 && strcmp(what, "rdma") != 0 &&
+                              strcmp(what, "sim") != 0)) {
+        return cli_usage_error("bench", "what can be measured is: tcp, rdma, sim");
     }
-    return bench_tcp(&opts, (uint32_t)rounds);
+    return run_line(what, &line);
 }
