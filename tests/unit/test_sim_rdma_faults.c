@@ -286,8 +286,8 @@ START_TEST(an_address_moves_while_the_port_is_down)
 }
 END_TEST
 
-/* Completions that are seen late are seen before their queue pair goes: LAST_WQE_REACHED says
- * that they are there. Receives whose completions were never seen would be lost to the SRQ. */
+/* Completions that are late are seen before their queue pair goes: LAST_WQE_REACHED says
+ * that they are there. Receives whose completions nobody saw would be lost to the SRQ. */
 START_TEST(late_completions_are_not_lost)
 {
     char text[1000];
