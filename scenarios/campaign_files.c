@@ -144,6 +144,9 @@ int report_json(const struct report *r, const char *path)
             ", \"trace_hashes\": %" PRIu64 ",\n",
             r->points, r->records, r->messages, r->hashes.used);
     put_json_faults(r, out);
+    if (r->coverage) {
+        reach_json(r->tally, out);
+    }
     fprintf(out, "  \"code\": %d,\n  \"failures\": [\n", report_exit_code(r));
     for (const struct campaign_failure *f = r->failures.first; f != NULL; f = f->next) {
         put_json_failure(r, f, out);

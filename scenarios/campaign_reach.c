@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * campaign_reach.c: what a campaign has come to at least once: kinds of trace points, and
- * states of connections. What was never reached was never tested.
+ * campaign_reach.c: what a campaign has come to at least once: kinds of trace points,
+ * states of connections, completion errors and asynchronous events of RDMA devices. What
+ * was never reached was never tested.
  */
 #include <inttypes.h>
 #include <string.h>
+
+#include <infiniband/verbs.h>
 
 #include "engine/states.h"
 #include "engine/trace_points.h"
 #include "engine/util.h"
 #include "scenarios/campaign_report.h"
 #include "scenarios/cli.h"
+#include "scenarios/verbs_places.h"
+
+#define PLACE_MAX 64 /* statuses, and events */
 
 struct place {
     const char *name;
@@ -27,11 +33,18 @@ static const struct place places[] = {
 #define X(id, name, next) {"proto:" #id, TALLY_PROTO + PROTO_##id},
             PROTO_STATES(X)
 #undef X
+#define X(name) {"wc:" #name, TALLY_WC + IBV_WC_##name},
+                WC_ERRORS(X)
+#undef X
+#define X(name) {"async:" #name, TALLY_ASYNC + IBV_EVENT_##name},
+                    ASYNC_EVENTS(X)
+#undef X
 };
 
 _Static_assert(TALLY_FAULTS + FAULT_COUNT <= TALLY_KINDS, "room for all faults");
 _Static_assert((int)TALLY_KINDS + (int)TP_COUNT <= TALLY_SOCK, "room for all kinds");
-_Static_assert((int)TALLY_PROTO + (int)PROTO_STATE_COUNT <= CAMPAIGN_TALLIES, "and states");
+_Static_assert((int)TALLY_PROTO + (int)PROTO_STATE_COUNT <= TALLY_WC, "and states");
+_Static_assert(TALLY_ASYNC + PLACE_MAX <= CAMPAIGN_TALLIES, "and what verbs say");
 
 void reach_record(struct campaign_tally *tally, const struct trace_record *record)
 {
@@ -42,6 +55,10 @@ void reach_record(struct campaign_tally *tally, const struct trace_record *recor
         campaign_count(tally, TALLY_SOCK + (unsigned)record->a1, 1);
     } else if (record->kind == TP_PROTO_STATE && record->a1 < PROTO_STATE_COUNT) {
         campaign_count(tally, TALLY_PROTO + (unsigned)record->a1, 1);
+    } else if (record->kind == TP_CQE_ERROR && (uint32_t)record->val < PLACE_MAX) {
+        campaign_count(tally, TALLY_WC + (unsigned)record->val, 1);
+    } else if (record->kind == TP_ASYNC_EVENT && (uint32_t)record->val < PLACE_MAX) {
+        campaign_count(tally, TALLY_ASYNC + (unsigned)record->val, 1);
     }
 }
 
@@ -83,4 +100,20 @@ void reach_print(const struct campaign_tally *tally, FILE *out)
             fprintf(out, "    %-32s          never\n", places[i].name);
         }
     }
+}
+
+void reach_json(const struct campaign_tally *tally, FILE *out)
+{
+    const char *comma = "";
+
+    fputs("  \"reached\": {", out);
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        uint64_t n = campaign_counted(tally, places[i].tally);
+
+        if (n != 0) {
+            fprintf(out, "%s\"%s\": %" PRIu64, comma, places[i].name, n);
+            comma = ", ";
+        }
+    }
+    fputs("},\n", out);
 }

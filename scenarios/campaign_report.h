@@ -20,6 +20,8 @@
 #define TALLY_KINDS 256 /* + enum trace_kind */
 #define TALLY_SOCK 640  /* + socket state */
 #define TALLY_PROTO 704 /* + protocol state */
+#define TALLY_WC 768    /* + enum ibv_wc_status */
+#define TALLY_ASYNC 832 /* + enum ibv_event_type */
 
 /* A failure that was run once more to be kept. */
 struct report_saved {
@@ -75,13 +77,15 @@ void report_summary(const struct report *r, FILE *out);
 int report_json(const struct report *r, const char *path);
 int report_junit(const struct report *r, const char *path);
 
-/* campaign_reach.c: what can be reached: "S3_QUEUE", "sock:CLOSED", "proto:READY". Counts
- * a record. */
+/* campaign_reach.c: what can be reached: "S3_QUEUE", "sock:CLOSED", "proto:READY",
+ * "wc:RETRY_EXC_ERR", "async:QP_FATAL". Counts a record. */
 void reach_record(struct campaign_tally *tally, const struct trace_record *record);
 /* How often; -1: there is no such name. */
 int64_t reach_count(const struct campaign_tally *tally, const char *name);
 /* A table; returns how many names of the run's must_reach were not. */
 void reach_print(const struct campaign_tally *tally, FILE *out);
+/* A member of an object of JSON, those that were. */
+void reach_json(const struct campaign_tally *tally, FILE *out);
 /* The name that was meant; NULL: none. */
 const char *reach_suggest(const char *name);
 

@@ -70,7 +70,8 @@ static const char help[] =
     "  --verify N%      run N of 100 passing seeds twice and compare the trace hashes\n"
     "  --json FILE      the summary for programs\n"
     "  --junit FILE     the same for CI systems\n"
-    "  --coverage       print how often each kind of event and state was reached\n"
+    "  --coverage       print how often each kind of event, state, completion error and\n"
+    "                   asynchronous event was reached; with --json in the file, too\n"
     "  --must-reach NAME  a campaign that never came to this (a name of --coverage)\n"
     "                   fails; may be given several times\n"
     "  --quiet          no progress\n" RUN_CLI_HELP

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cmd_faults.c: `msgrlab faults`: the catalogue of what can go wrong, where it is done,
- * what it may lead to, and, given the summaries of campaigns, whether it ever happened.
+ * what it may lead to, and, given the summaries of campaigns, whether it ever happened; so
+ * with the completion errors and asynchronous events that RDMA devices have.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -15,23 +16,36 @@
 #include "scenarios/cli.h"
 #include "scenarios/commands.h"
 #include "scenarios/exit_codes.h"
+#include "scenarios/verbs_places.h"
 #include "sim/faults/faults.h"
 
 #define SUMMARY_MAX (64u << 20)
 #define GROUPS "LSTPRBV"
 
+/* Names of `msgrlab campaign --coverage`. */
+static const char *const places[] = {
+#define X(name) "wc:" #name,
+    WC_ERRORS(X)
+#undef X
+#define X(name) "async:" #name,
+        ASYNC_EVENTS(X)
+#undef X
+};
+
 struct request {
     char group; /* 0: all */
     bool json;
-    bool coverage;
+    bool coverage, complete;
     uint64_t fired[FAULT_COUNT];
+    uint64_t reached[ARRAY_SIZE(places)];
     uint64_t runs; /* summaries read */
 };
 
 static void print_help(void)
 {
     printf(
-        "usage: msgrlab faults [--group L|S|T|P|R|V] [--json] [--coverage PATH...]\n\n"
+        "usage: msgrlab faults [--group L|S|T|P|R|V] [--json]\n"
+        "                      [--coverage PATH... [--complete]]\n\n"
         "Lists every fault: its name, where it acts, what it may lead to, what it does.\n\n"
         "  --group G        one group: L links, S socket calls, T event loop, threads and\n"
         "                   time, P processes, R resources, V RDMA devices\n"
@@ -39,7 +53,9 @@ static void print_help(void)
         "  --coverage PATH  how often each fired, by the summaries in these files and\n"
         "                   directories (*.json, as campaigns write them: anywhere in it\n"
         "                   \"faults\": { NAME: N, ... }); faults that never did are "
-        "marked\n"
+        "marked. Also the completion errors and asynchronous events of\n"
+        "                   RDMA devices, by the campaigns that had --coverage\n"
+        "  --complete       exit code 1 if one of all these never happened\n"
         "\nIn a script:  fault.inject { id = NAME, ... }   (scenarios/README.md)\n");
 }
 
@@ -79,16 +95,32 @@ static const char *read_pair(const char *p, char name[FAULT_NAME], uint64_t *ret
     return end != p ? end : NULL;
 }
 
-/* Adds up each "faults": { ... } of the text; false: there is none. */
-static bool add_summary(struct request *r, const char *text)
+/* Where the count of that name is kept; NULL: nowhere. */
+static uint64_t *counter(struct request *r, const char *name)
+{
+    int id = fault_by_name(name);
+
+    if (id >= 0) {
+        return &r->fired[id];
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        if (strcmp(places[i], name) == 0) {
+            return &r->reached[i];
+        }
+    }
+    return NULL;
+}
+
+/* Adds up each KEY: { NAME: N, ... } of the text; false: there is none. */
+static bool add_object(struct request *r, const char *text, const char *key)
 {
     bool any = false;
 
-    for (const char *p = text; (p = strstr(p, "\"faults\"")) != NULL;) {
+    for (const char *p = text; (p = strstr(p, key)) != NULL;) {
         char name[FAULT_NAME];
-        uint64_t n;
+        uint64_t n, *count;
 
-        p = skip_space(p + strlen("\"faults\""));
+        p = skip_space(p + strlen(key));
         p = *p == ':' ? skip_space(p + 1) : p;
         if (*p != '{') {
             continue;
@@ -96,17 +128,25 @@ static bool add_summary(struct request *r, const char *text)
         any = true;
         do {
             const char *next = read_pair(p + 1, name, &n);
-            int id = next != NULL ? fault_by_name(name) : -1;
 
             if (next == NULL) {
                 break;
             }
-            if (id >= 0) {
-                r->fired[id] += n;
+            count = counter(r, name);
+            if (count != NULL) {
+                *count += n;
             }
             p = skip_space(next);
         } while (*p == ',');
     }
+    return any;
+}
+
+static bool add_summary(struct request *r, const char *text)
+{
+    bool any = add_object(r, text, "\"faults\"");
+
+    add_object(r, text, "\"reached\"");
     r->runs += any;
     return any;
 }
@@ -252,6 +292,38 @@ static void print_rows(const struct request *r)
     }
 }
 
+static void print_places(const struct request *r)
+{
+    if (!r->coverage || !is_asked_for(r, 'V')) {
+        return;
+    }
+    printf("\n%-76s %10s\n", "completion errors and asynchronous events", "reached");
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        printf("%-76s %10" PRIu64 "%s\n", places[i], r->reached[i],
+               r->reached[i] == 0 ? "  NEVER" : "");
+    }
+    printf("not those of other services:\n");
+#define X(names, why)                                                                      \
+    printf("    ");                                                                        \
+    print_wrapped(names ": " why, 4);
+    VERBS_PLACES_NOT(X)
+#undef X
+}
+
+/* How many of what is asked for never happened. */
+static uint32_t missing(const struct request *r)
+{
+    uint32_t n = 0;
+
+    for (int id = 0; id < FAULT_COUNT; id++) {
+        n += is_asked_for(r, fault_info((enum fault_id)id)->group) && r->fired[id] == 0;
+    }
+    for (size_t i = 0; is_asked_for(r, 'V') && i < ARRAY_SIZE(places); i++) {
+        n += r->reached[i] == 0;
+    }
+    return n;
+}
+
 static void print_catalogue(const struct request *r)
 {
     printf("%-18s %-16s %-17s %-22s%s\n", "fault", "acts at", "by", "may lead to",
@@ -267,6 +339,7 @@ static void print_catalogue(const struct request *r)
     printf("\nnot here, and why\n");
     FAULTS_NOT(X)
 #undef X
+    print_places(r);
 }
 
 static void print_json_pair(const char *id, const char *what, bool *first)
@@ -308,7 +381,15 @@ static void print_json(const struct request *r)
     first = true;
     FAULTS_NOT(X)
 #undef X
-    printf("\n  ]\n}\n");
+    printf("\n  ]");
+    if (r->coverage) {
+        printf(",\n  \"reached\": {");
+        for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+            printf("%s\"%s\": %" PRIu64, i > 0 ? ", " : "", places[i], r->reached[i]);
+        }
+        printf("}");
+    }
+    printf("\n}\n");
 }
 
 /* ---- the command ------------------------------------------------------------------- */
@@ -316,6 +397,7 @@ static void print_json(const struct request *r)
 static const struct option options[] = {{"group", required_argument, NULL, 'g'},
                                         {"json", no_argument, NULL, 'j'},
                                         {"coverage", required_argument, NULL, 'c'},
+                                        {"complete", no_argument, NULL, 'a'},
                                         CLI_HELP,
                                         {0}};
 
@@ -332,6 +414,9 @@ static int take_option(struct request *r, int option, const char *value)
         return EXIT_OK;
     case 'j':
         r->json = true;
+        return EXIT_OK;
+    case 'a':
+        r->complete = true;
         return EXIT_OK;
     default:
         r->coverage = true;
@@ -358,14 +443,22 @@ int cmd_faults(int argc, char **argv)
             return code;
         }
     }
+    if (r.complete && !r.coverage) {
+        return cli_usage_error("faults", "--complete goes with --coverage only");
+    }
     if (optind < argc && !r.coverage) {
         return cli_usage_error("faults", "'%s' goes with --coverage only", argv[optind]);
     }
     for (; code == EXIT_OK && optind < argc; optind++) {
         code = read_coverage(&r, argv[optind]);
     }
-    if (code == EXIT_OK) {
-        (r.json ? print_json : print_catalogue)(&r);
+    if (code != EXIT_OK) {
+        return code;
     }
-    return code;
+    (r.json ? print_json : print_catalogue)(&r);
+    if (r.complete && missing(&r) > 0) {
+        fprintf(stderr, "msgrlab faults: %u of these never happened\n", missing(&r));
+        return EXIT_EXPECTATION;
+    }
+    return EXIT_OK;
 }

@@ -153,6 +153,17 @@ for _, id in ipairs { "v04_more_cqe", "v31_reg_mr" } do
     expect.that(starts { id = id }, id .. " breaks nothing")
 end
 
+-- Receive buffers that cannot become more: those there are are used again.
+local g = node { "g", workers = 1, policy = "lossy_client", rdma = "receive_queue_len=2" }
+g:start()
+local grows = fault.inject { id = "v05_reg_mr", node = g, nth = 1, count = 1 }
+local echoed = connected(g)
+echoed:send_many(10, { type = "ping", data = 400000 })
+wait(expect.delivered(b, 11):from(echoed):in_order():exactly_once())
+wait(function() return grows:fired() == 1 end)
+expect.that(grows:fired() == 1, "v05_reg_mr breaks nothing")
+echoed:close()
+
 -- Nodes whose device, CQ or SRQ dies: the connection is reset, and so is what they try next.
 for i, id in ipairs { "v17_cq", "v15_srq", "v24_device" } do
     local d = node { "d" .. i, workers = 1, policy = "lossy_client", backoff = backoff }

@@ -155,6 +155,7 @@ void rdma_handle_async_events(struct rdma_stack *stack)
         verbs_ack_async_event(stack->verbs, &event);
         RDMA_COUNT(stack, total_async_events, 1);
         TRACE(stack->os, ASYNC_EVENT, .obj = s == NULL ? 0 : (uint32_t)s->trace_obj,
+              .val = event.event_type,
               .a0 = trace_string(stack->os, async_event_name(event.event_type)),
               .aux = qpn);
         handle(stack, event.event_type, s);

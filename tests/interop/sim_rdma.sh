@@ -34,6 +34,15 @@ done
 for seed in 1 2 3; do
     twice "errors-$seed" scenarios/rdma/errors.lua --stack rdma --seed $seed
 done
+run "errors-rxe" 0 run scenarios/rdma/errors.lua --device rxe --seed 1
+# Every completion error, every asynchronous event, every fault of devices: proved.
+run proof 0 campaign scenarios/rdma/errors.lua --seeds 1..2 --coverage \
+    --json "$tmp/proof.json" -o "$tmp/kept"
+run complete 0 faults --group V --coverage "$tmp/proof.json" --complete &&
+    says complete "async:QP_LAST_WQE_REACHED"
+run incomplete 1 faults --coverage "$tmp/proof.json" --complete &&
+    says incomplete "never happened"
+run no-coverage 2 faults --complete && says no-coverage "goes with --coverage"
 run campaign 0 campaign scenarios/campaigns/churn.lua --stack rdma --profile schedule \
     --seeds 1..200 -o "$tmp/kept"
 
