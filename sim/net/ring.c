@@ -102,7 +102,9 @@ void ring_get(struct ring *r, void *buf, size_t len)
 void ring_peek(const struct ring *r, uint64_t at, void *to, size_t len)
 {
     CHECK(at >= r->from && at + len <= r->to);
-    copy_out(r, at, to, len);
+    if (len > 0) {
+        copy_out(r, at, to, len);
+    }
 }
 
 void ring_poke(struct ring *r, uint64_t at, const void *from, size_t len)
