@@ -141,7 +141,7 @@ interop replay:
 exhibits:
 	$(Q)$(call deps,check)
 	$(Q)+$(call inner,program,plain)
-	$(Q)FLAVOUR=plain tests/run.sh tests/exhibits/run.sh
+	$(Q)FLAVOUR=plain TEST_SECONDS=900 tests/run.sh tests/exhibits/run.sh
 
 # What all the builds must agree in: the trace hash of each seed.
 determinism:
