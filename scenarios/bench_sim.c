@@ -19,7 +19,9 @@
 #define SEEDS_A_ROUND 40
 #define THREADS 8
 #define CALLS 50000 /* of each bare thread */
-#define SCRIPT "campaigns/lite.lua"
+#define CAMPAIGN_SCRIPT "campaigns/lite.lua"
+#define RATE_SCRIPT "rate.lua"
+#define RATE_MESSAGES "100000"
 
 /* ---- a bare world -------------------------------------------------------------- */
 
@@ -115,9 +117,44 @@ static void measure_runs(const char *script, const char *profile, bool traced,
     ret->ratio = (double)virtual_ns / 1e9 / seconds;
 }
 
+/* ---- messages one after the other ------------------------------------------------ */
+
+/* Messages of 64 bytes a second, recorded and hashed; 0: the run fails. */
+static double measure_messages(const char *script, const char *stack, uint64_t seed)
+{
+    struct run_opts opts;
+    struct run_outcome outcome;
+    uint64_t began = process_self_ns();
+    double rate;
+
+    run_cli_defaults(&opts);
+    opts.script = script;
+    opts.world.stack = stack;
+    opts.world.seed = seed;
+    opts.quiet = opts.bare = true;
+    opts.sets[opts.n_sets++] = (struct run_set){"messages", RATE_MESSAGES, false};
+    run_scenario(&opts, &outcome);
+    rate =
+        outcome.code != EXIT_OK || !outcome.hashed
+            ? 0
+            : (double)outcome.messages * 1e9 / (double)MAX(process_self_ns() - began, 1u);
+    run_outcome_fini(&outcome);
+    return rate;
+}
+
 /* ---- rows ---------------------------------------------------------------------- */
 
-enum { ROW_BARE, ROW_PLAIN, ROW_SEEDS, ROW_POINTS, ROW_RECORDS, ROW_RATIO, ROWS };
+enum {
+    ROW_BARE,
+    ROW_PLAIN,
+    ROW_SEEDS,
+    ROW_POINTS,
+    ROW_RECORDS,
+    ROW_RATIO,
+    ROW_RDMA,
+    ROW_TCP,
+    ROWS
+};
 
 static const struct {
     const char *name;
@@ -130,6 +167,8 @@ static const struct {
     {"scheduling points, profile lite", 1e6, "M/s"},
     {"trace records hashed, profile lite", 1e6, "M/s"},
     {"simulated time to processor time", 1, "times"},
+    {"messages of 64 bytes over RDMA, hashed", 1e3, "k/s"},
+    {"messages of 64 bytes over TCP, hashed", 1e3, "k/s"},
 };
 
 static int compare_doubles(const void *pa, const void *pb)
@@ -149,25 +188,40 @@ static void print_row(int row, double *values, uint32_t n)
            rows[row].unit_name, values[0] / unit, values[n - 1] / unit);
 }
 
-static int measure(const char *script, uint32_t rounds, double values[ROWS][ROUNDS_MAX])
+struct scripts {
+    char campaign[600], rate[600];
+};
+
+static int complain(const char *script)
+{
+    fprintf(stderr, "msgrlab bench: a seed of %s fails; find it with msgrlab campaign\n",
+            script);
+    return EXIT_CANNOT;
+}
+
+static int measure(const struct scripts *scripts, uint32_t rounds,
+                   double values[ROWS][ROUNDS_MAX])
 {
     for (uint32_t i = 0; i < rounds; i++) {
+        uint64_t first = 1 + (uint64_t)i * SEEDS_A_ROUND;
         struct totals plain, lite;
 
         values[ROW_BARE][i] = measure_bare(i);
-        measure_runs(script, "none", false, 1 + (uint64_t)i * SEEDS_A_ROUND, &plain);
-        measure_runs(script, "lite", true, 1 + (uint64_t)i * SEEDS_A_ROUND, &lite);
+        measure_runs(scripts->campaign, "none", false, first, &plain);
+        measure_runs(scripts->campaign, "lite", true, first, &lite);
         if (plain.poisoned || lite.poisoned) {
-            fprintf(stderr,
-                    "msgrlab bench: a seed of %s fails; find it with msgrlab campaign\n",
-                    script);
-            return EXIT_CANNOT;
+            return complain(scripts->campaign);
         }
         values[ROW_PLAIN][i] = plain.points;
         values[ROW_SEEDS][i] = lite.seeds_an_hour;
         values[ROW_POINTS][i] = lite.points;
         values[ROW_RECORDS][i] = lite.records;
         values[ROW_RATIO][i] = lite.ratio;
+        values[ROW_RDMA][i] = measure_messages(scripts->rate, "rdma", first);
+        values[ROW_TCP][i] = measure_messages(scripts->rate, "tcp", first);
+        if (values[ROW_RDMA][i] <= 0 || values[ROW_TCP][i] <= 0) {
+            return complain(scripts->rate);
+        }
     }
     return EXIT_OK;
 }
@@ -175,13 +229,13 @@ static int measure(const char *script, uint32_t rounds, double values[ROWS][ROUN
 /* ---- finding the script -------------------------------------------------------- */
 
 /* In the working directory, beside the build directory, or where it is installed. */
-static bool find_script(char *ret, size_t size)
+static bool find_script(const char *name, char *ret, size_t size)
 {
     static const char *const places[] = {"/../../scenarios", "/../share/msgrlab/scenarios"};
     char exe[400];
     ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
-    snprintf(ret, size, "scenarios/%s", SCRIPT);
+    snprintf(ret, size, "scenarios/%s", name);
     if (access(ret, R_OK) == 0) {
         return true;
     }
@@ -190,34 +244,36 @@ static bool find_script(char *ret, size_t size)
         *strrchr(exe, '/') = '\0';
     }
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        snprintf(ret, size, "%s%s/%s", exe, places[i], SCRIPT);
+        snprintf(ret, size, "%s%s/%s", exe, places[i], name);
         if (access(ret, R_OK) == 0) {
             return true;
         }
     }
+    fprintf(stderr, "msgrlab bench: there is no scenarios/%s here\n", name);
     return false;
 }
 
 int bench_sim(uint32_t rounds)
 {
     static double values[ROWS][ROUNDS_MAX];
-    char script[600];
+    struct scripts scripts;
     int code;
 
     CHECK(rounds >= 1 && rounds <= ROUNDS_MAX);
-    if (!find_script(script, sizeof(script))) {
-        fprintf(stderr, "msgrlab bench: there is no scenarios/%s here\n", SCRIPT);
+    if (!find_script(CAMPAIGN_SCRIPT, scripts.campaign, sizeof(scripts.campaign)) ||
+        !find_script(RATE_SCRIPT, scripts.rate, sizeof(scripts.rate))) {
         return EXIT_FILE;
     }
-    code = measure(script, rounds, values);
+    code = measure(&scripts, rounds, values);
     if (code != EXIT_OK) {
         return code;
     }
     printf(
-        "the simulated world, %s, one process\n"
+        "the simulated world, one process on one core\n"
         "medians of %u interleaved rounds (least to most) by processor time; a round is\n"
-        "%d threads of %d calls, and %d seeds each without and with profile and trace\n\n",
-        SCRIPT, rounds, THREADS, CALLS, SEEDS_A_ROUND);
+        "%d threads of %d calls, %d seeds of %s each without and with\n"
+        "profile and trace hash, and %s messages of %s on each stack\n\n",
+        rounds, THREADS, CALLS, SEEDS_A_ROUND, CAMPAIGN_SCRIPT, RATE_MESSAGES, RATE_SCRIPT);
     for (int row = 0; row < ROWS; row++) {
         print_row(row, values[row], rounds);
     }

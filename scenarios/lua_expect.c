@@ -144,6 +144,10 @@ static int expect_steps(lua_State *L)
     if (run_of(L)->opts.world.no_trace) {
         return luaL_error(L, "expect.steps needs a trace; run without --no-trace");
     }
+    if (run_of(L)->world.trace_path[0] == '\0') {
+        return luaL_error(L, "expect.steps needs a trace, and the word 'steps' is not in "
+                             "the script: write it there, or keep one with --trace FILE");
+    }
     if (!expect_parse_steps(text, &steps, word, sizeof(word))) {
         return luaL_error(
             L, "expect.steps: '%s' is no step; steps are S1 to S7 and R1 to R7", word);

@@ -457,6 +457,7 @@ static void run_script_file(struct run *run)
     trace_hash_add(&run->outcome->script, text, run->len);
     run->text = text;
     opts->world.log = opts->log;
+    opts->world.steps = memmem(text, run->len, "steps", strlen("steps")) != NULL;
     opts->world.time_max_ns = opts->timeout_ns + SIM_GRACE_NS;
     code = world_open(&opts->world, &run->world, why, sizeof(why));
     if (code == EXIT_OK) {

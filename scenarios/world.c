@@ -92,6 +92,12 @@ void world_observe(struct world *w, trace_record_fn fn, void *arg)
     w->observers[w->n_observers++] = (struct world_observer){fn, arg};
 }
 
+/* In the simulated world most is known from the records as they are made. */
+static bool wants_file(const struct world *w, const struct world_opts *opts)
+{
+    return w->sim == NULL || opts->trace_path != NULL || opts->steps;
+}
+
 static int open_trace(struct world *w, const struct world_opts *opts, char *why,
                       size_t size)
 {
@@ -110,7 +116,7 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
                      opts->trace_path);
             return EXIT_FILE;
         }
-    } else {
+    } else if (wants_file(w, opts)) {
         trace.bytes_max = TEMPORARY_TRACE_BYTES;
         rc = make_nameless_file(w);
         if (rc < 0) {
@@ -130,7 +136,7 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
             world_observe(w, opts->observer.fn, opts->observer.arg);
         }
     }
-    rc = trace_open(w->trace_path, &trace, &w->trace, &reason);
+    rc = trace_open(wants_file(w, opts) ? w->trace_path : NULL, &trace, &w->trace, &reason);
     if (rc < 0) {
         snprintf(why, size, "cannot record to %s: %s (%s)",
                  w->trace_kept ? w->trace_path : "a temporary file", reason, strerror(-rc));

@@ -41,8 +41,9 @@ struct world_opts {
     const char *rdma;     /* rdma: options, "name=value,name=value"; NULL: the defaults */
     enum event_driver_kind driver;
     uint64_t seed;
-    const char *trace_path; /* NULL: a file without a name, for the run itself */
+    const char *trace_path; /* NULL: a file without a name, if somebody will read it */
     bool no_trace;
+    bool steps;        /* sim: the run itself reads the trace; on Linux it always may */
     const char *title; /* of the trace */
 
     /* The simulated world only. */

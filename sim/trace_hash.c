@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trace_hash.c: two 64-bit lanes, each step a multiplication that reaches every bit. */
+/* trace_hash.c: two 64-bit halves; each step multiplies both with 16 bytes of input. */
 #include "sim/trace_hash.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/decisions.h"
 
 /* ---- the function ------------------------------------------------------------------ */
 
@@ -18,24 +17,35 @@ void trace_hash_init(struct trace_hash *h)
     *h = (struct trace_hash){.high = 0x6d73677268617368ULL, .low = 0x7472616365313238ULL};
 }
 
-static void add_word(struct trace_hash *h, uint64_t word)
+/* Both halves of the product: every bit of the result hangs on every bit of both. */
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-    h->high = sim_mix(h->high ^ word, h->low);
-    h->low = sim_mix(h->low, word ^ (h->high >> 32));
+    unsigned __int128 product = (unsigned __int128)a * b;
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static void add_words(struct trace_hash *h, uint64_t first, uint64_t second)
+{
+    uint64_t high = h->high;
+
+    h->high = fold(high ^ first, second ^ 0x9e3779b97f4a7c15ULL) + h->low;
+    h->low = fold(h->low ^ second, first ^ 0xbf58476d1ce4e5b9ULL) ^ high;
 }
 
 void trace_hash_add(struct trace_hash *h, const void *bytes, size_t len)
 {
     const uint8_t *at = bytes;
+    size_t left = len;
 
-    while (len > 0) {
-        uint64_t word = 0;
-        size_t n = MIN(len, sizeof(word));
+    while (left > 0) {
+        uint64_t words[2] = {0};
+        size_t n = MIN(left, sizeof(words));
 
-        memcpy(&word, at, n);
-        add_word(h, word);
+        memcpy(words, at, n);
+        add_words(h, words[0], words[1]);
         at += n;
-        len -= n;
+        left -= n;
     }
 }
 
@@ -140,9 +150,8 @@ void trace_hasher_result(const struct trace_hasher *hasher, struct trace_hash *r
         if (lanes == NULL) {
             i += 255;
         } else if (lanes[i % 256].records != 0) {
-            add_word(&sum, i);
-            add_word(&sum, lanes[i % 256].high);
-            add_word(&sum, lanes[i % 256].low);
+            add_words(&sum, i, lanes[i % 256].records);
+            add_words(&sum, lanes[i % 256].high, lanes[i % 256].low);
             sum.records += lanes[i % 256].records;
         }
     }

@@ -86,8 +86,13 @@ run unused-set 0 run scenarios/hello.lua --set pins=3 &&
 run used-set 0 run scenarios/hello.lua --set pings=17 && says used-set "34 sent, 34 received"
 run no-trace 3 run scenarios/hello.lua --no-trace &&
     says no-trace "expect.steps needs a trace"
+# Without the word in its script, a simulated run has no file that steps could be read from.
+sed 's/expect\.steps/expect["st" .. "eps"]/; s/steps/ways/' scenarios/hello.lua >"$tmp/hidden.lua"
+run hidden 3 run "$tmp/hidden.lua" && says hidden "keep one with --trace FILE"
+run hidden-kept 0 run "$tmp/hidden.lua" --trace "$tmp/hidden.trace"
 run doctor 0 doctor && says doctor "listen on 127.0.0.1"
 run bench 0 bench --rounds 1 --count 50 && says bench "raw epoll"
+run bench-sim 0 bench sim --rounds 1 && says bench-sim "messages of 64 bytes over RDMA"
 run bench-sizes 2 bench rdma --sizes 64,2M && says bench-sizes "at most 1M"
 run bench-bytes 2 bench rdma --bytes 64 && says bench-bytes "see --sizes"
 [ -n "$(ls /sys/class/infiniband 2>/dev/null)" ] ||
