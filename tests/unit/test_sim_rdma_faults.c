@@ -257,6 +257,35 @@ START_TEST(refused_receives_are_posted_later)
 }
 END_TEST
 
+/* Who cannot say its record hears that the peer has left, and dials again. */
+START_TEST(a_peer_that_leaves_is_noticed_while_a_record_is_said)
+{
+    struct run_opts opts = {
+        .timeout_ns = 60 * NSEC_PER_SEC,
+        .quiet = true,
+        .world = {.on = "sim", .stack = "rdma", .title = "test", .seed = (uint64_t)_i}};
+    struct run_outcome outcome;
+
+    outcome = run_text("fault.accept { 'conn_loss', 'refused' }\n"
+                       "local a = node { 'a', workers = 1, policy = 'lossy_client',\n"
+                       "    backoff = { initial = '5ms', max = '20ms' } }\n"
+                       "local b = node { 'b', workers = 1 }\n"
+                       "a:start() b:start()\n"
+                       "local shut = fault.inject { id = 's07_eagain', node = 'a', nth = 1,\n"
+                       "    count = 1, time = '8s' }\n"
+                       "local c = a:connect(b)\n"
+                       "wait(function() return shut:fired() == 1 end)\n"
+                       "sleep '1ms'\n"
+                       "b:kill() b:restart()\n"
+                       "c:send { data = 64 }\n"
+                       "wait(expect.delivered(b, 1):within('1s'))\n",
+                       &opts);
+    ck_assert_msg(outcome.code == EXIT_OK, "%s", outcome.signature);
+    ck_assert_uint_eq(outcome.fired[FAULT_S07_EAGAIN], 1);
+    run_outcome_fini(&outcome);
+}
+END_TEST
+
 /* An address that moves in the table while the port has no link is found again. */
 START_TEST(an_address_moves_while_the_port_is_down)
 {
@@ -398,6 +427,7 @@ int main(void)
     tcase_add_loop_test(tc, scenario_shows_all, 0, 8);
     tcase_add_loop_test(tc, each_occurrence_alone, 0, FAULT_COUNT);
     tcase_add_loop_test(tc, refused_receives_are_posted_later, 0, 4);
+    tcase_add_loop_test(tc, a_peer_that_leaves_is_noticed_while_a_record_is_said, 0, 5);
     tcase_add_loop_test(tc, an_address_moves_while_the_port_is_down, 0, 4);
     tcase_add_loop_test(tc, late_completions_are_not_lost, 0, 10);
     tcase_add_loop_test(tc, start_fails_cleanly, 0, 4 * (int)ARRAY_SIZE(of_start));
