@@ -109,6 +109,7 @@ void rdma_dispatcher_close_socket(struct rdma_stack *stack, struct rdma_socket *
     os_lock(stack->os, d->lock);
     list_unlink(&s->of_flushing);
     list_push_back(&d->closing_arrivals, &s->of_closing);
+    atomic_store_explicit(&d->arrivals, true, memory_order_release);
     wake(d, stack->os);
     os_unlock(stack->os, d->lock);
 }
@@ -119,6 +120,7 @@ void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *
 
     os_lock(stack->os, d->lock);
     list_push_back(&d->flush_arrivals, &s->of_flushing);
+    atomic_store_explicit(&d->arrivals, true, memory_order_release);
     wake(d, stack->os);
     os_unlock(stack->os, d->lock);
 }
@@ -141,11 +143,19 @@ static int poll_queues(struct rdma_stack *stack)
         rdma_handle_rx(stack, wcs, n_rx);
     }
     d->n_polls++;
+    d->n_reaped += (uint64_t)(MAX(n_tx, 0) + MAX(n_rx, 0));
     RDMA_COUNT(stack, polling, 1);
     return MAX(n_tx, 0) + MAX(n_rx, 0);
 }
 
-/* The side channels that had ended before both queues were seen empty: whatever those peers
+bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since)
+{
+    const struct rdma_dispatcher *d = &stack->dispatcher;
+
+    return d->n_reaped - since >= (uint64_t)d->tx_cq->cqe + (uint64_t)d->rx_cq->cqe;
+}
+
+/* The side channels that had ended before both queues were drained: whatever those peers
  * sent is here, so one without a FIN is a reset. */
 static void end_flushing(struct rdma_stack *stack, struct list *flushing)
 {
@@ -173,7 +183,11 @@ static void take_arrivals(struct rdma_stack *stack, struct list *flushing)
 {
     struct rdma_dispatcher *d = &stack->dispatcher;
 
+    if (!atomic_load_explicit(&d->arrivals, memory_order_acquire)) {
+        return; /* as most often: a round without a lock */
+    }
     os_lock(stack->os, d->lock);
+    atomic_store_explicit(&d->arrivals, false, memory_order_relaxed);
     list_splice_back(&d->closing, &d->closing_arrivals);
     list_splice_back(flushing, &d->flush_arrivals);
     os_unlock(stack->os, d->lock);
@@ -183,6 +197,7 @@ static void take_arrivals(struct rdma_stack *stack, struct list *flushing)
 static bool work(struct rdma_stack *stack)
 {
     struct rdma_dispatcher *d = &stack->dispatcher;
+    uint64_t before = d->n_reaped;
     struct list flushing;
     bool idle;
 
@@ -190,7 +205,7 @@ static bool work(struct rdma_stack *stack)
     take_arrivals(stack, &flushing); /* before the poll that must be empty */
     idle = poll_queues(stack) == 0;
     if (!list_is_empty(&flushing)) {
-        while (!idle) {
+        while (!idle && !rdma_all_reaped(stack, before)) {
             idle = poll_queues(stack) == 0;
         }
         end_flushing(stack, &flushing);

@@ -7,7 +7,8 @@
  *   DRAIN   close the side channel; ERR; post the beacon, and wait for it: every work
  *           request before it has come back then. With an SRQ wait for LAST_WQE_REACHED
  *           too, if the device has such a thing
- *   DEAD    both queues were seen empty: no completion of it is left. Destroy and free
+ *   DEAD    both queues were seen empty, or, since they rarely are under load, as many
+ *           completions came as they hold: none of it is left. Destroy and free
  */
 #include <errno.h>
 
@@ -33,6 +34,12 @@ static bool is_delivered(struct rdma_socket *s)
     return delivered;
 }
 
+static void enter_dead(struct rdma_socket *s)
+{
+    s->phase = CLOSING_DEAD;
+    s->reaped_before = s->stack->dispatcher.n_reaped;
+}
+
 static void enter_drain(struct rdma_socket *s, uint64_t now)
 {
     int err;
@@ -52,7 +59,7 @@ static void enter_drain(struct rdma_socket *s, uint64_t now)
           .a0 = trace_string(s->os, err == 0 ? "posted" : "refused"));
     if (err < 0) { /* the device is gone; nothing will come */
         RDMA_COUNT(s->stack, beacons_lost, 1);
-        s->phase = CLOSING_DEAD;
+        enter_dead(s);
     }
 }
 
@@ -88,15 +95,13 @@ static void advance(struct rdma_socket *s, uint64_t now, bool idle)
         }
     }
     if (s->phase == CLOSING_DRAIN) {
-        if (s->beacon_seen) {
-            s->phase = last_wqe_pending(s, now) ? CLOSING_DRAIN : CLOSING_DEAD;
-        } else if (now >= s->deadline_ns) {
-            RDMA_COUNT(s->stack, beacons_lost, 1);
-            s->phase = CLOSING_DEAD;
+        if (s->beacon_seen ? !last_wqe_pending(s, now) : now >= s->deadline_ns) {
+            RDMA_COUNT(s->stack, beacons_lost, !s->beacon_seen);
+            enter_dead(s);
         }
         return; /* what came with the beacon may have company in the other queue */
     }
-    if (s->phase == CLOSING_DEAD && idle) {
+    if (s->phase == CLOSING_DEAD && (idle || rdma_all_reaped(s->stack, s->reaped_before))) {
         list_unlink(&s->of_closing);
         rdma_dispatcher_remove(s->stack, s);
         rdma_socket_free(s);

@@ -184,6 +184,9 @@ static bool handle_one_rx(struct rdma_socket *s, const struct ibv_wc *wc,
         RDMA_COUNT(s->stack, rx_too_long,
                    wc->status == IBV_WC_LOC_LEN_ERR || wc->status == IBV_WC_LOC_QP_OP_ERR);
         fail_socket(s, wc);
+        if (s->rq == &s->own_rq) {
+            recv_queue_close(s->rq); /* what is posted to a queue pair in ERR comes back */
+        }
         return false;
     }
     if (wc->byte_len == 0) {

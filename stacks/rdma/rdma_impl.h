@@ -97,8 +97,8 @@ struct rdma_socket {
     struct list of_bucket;               /* under its lock */
     struct list of_closing, of_flushing; /* under its lock while they are arrivals */
     enum closing_phase phase;
-    uint64_t deadline_ns;
-    uint64_t rx_at; /* bytes delivered */
+    uint64_t deadline_ns, reaped_before; /* of LINGER and DRAIN; of DEAD */
+    uint64_t rx_at;                      /* bytes delivered */
     bool beacon_seen, last_wqe_seen;
 };
 
@@ -112,12 +112,14 @@ struct rdma_dispatcher {
     struct list buckets[RDMA_BUCKETS];
     uint32_t n_sockets, sockets_max;
     struct list closing_arrivals, flush_arrivals;
+    _Atomic bool arrivals; /* there may be some: read without the lock */
     bool sleeping, stopping;
 
     /* The thread's own. */
     struct list closing;
     unsigned int unacked_tx, unacked_rx;
     uint64_t last_active_ns, last_async_ns, n_polls;
+    uint64_t n_reaped;     /* completions of both queues so far */
     uint64_t refill_at_ns; /* a receive queue is empty; UINT64_MAX: none is */
     bool no_last_wqe;      /* this device was seen not to send it */
 };
@@ -187,6 +189,9 @@ void rdma_handle_rx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n);
 void rdma_handle_async_events(struct rdma_stack *stack);
 /* Tries again to post receives where there are none, when it is time. */
 void rdma_refill_starving(struct rdma_stack *stack, uint64_t now);
+/* Whether all that was in the queues when n_reaped was `since` has been reaped, however much
+ * came behind it. */
+bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since);
 /* Moves every socket that is being closed on. `idle`: both queues were just seen empty. */
 void rdma_closing_advance(struct rdma_stack *stack, bool idle);
 /* When that must be called again without any event; UINT64_MAX: no need. */

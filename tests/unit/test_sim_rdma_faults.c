@@ -257,6 +257,39 @@ START_TEST(refused_receives_are_posted_later)
 }
 END_TEST
 
+/* A queue pair that failed gives back what was posted to it, once: nothing is posted to it
+ * again, or a device that flushes as fast as we post would keep us busy for ever. */
+START_TEST(a_failed_queue_pair_gets_no_receives)
+{
+    struct run_opts opts = {.timeout_ns = 60 * NSEC_PER_SEC,
+                            .quiet = true,
+                            .world = {.on = "sim",
+                                      .stack = "rdma",
+                                      .rdma = "support_srq=false,receive_queue_len=16",
+                                      .title = "test",
+                                      .seed = (uint64_t)_i}};
+    struct run_outcome outcome;
+
+    outcome = run_text(
+        "fault.accept { 'conn_loss', 'refused' }\n"
+        "local a = node { 'a', workers = 1, policy = 'lossy_client' }\n"
+        "local b = node { 'b', workers = 1 }\n"
+        "a:start() b:start()\n"
+        "local c = a:connect(b)\n"
+        "c:send { data = 64 }\n"
+        "wait(expect.delivered(b, 1):within('1s'))\n"
+        "local f = fault.inject { id = 'v10_send', node = 'a', nth = 1, count = 1 }\n"
+        "c:send { data = 64 }\n"
+        "wait(function() return f:fired() == 1 and\n"
+        "    stats(a, 'rdma').rx_total_wc_errors >= 16 end)\n"
+        "sleep '100ms'\n"
+        "assert(stats(a, 'rdma').rx_total_wc_errors == 16)\n",
+        &opts);
+    ck_assert_msg(outcome.code == EXIT_OK, "%s", outcome.signature);
+    run_outcome_fini(&outcome);
+}
+END_TEST
+
 /* Who cannot say its record hears that the peer has left, and dials again. */
 START_TEST(a_peer_that_leaves_is_noticed_while_a_record_is_said)
 {
@@ -266,20 +299,21 @@ START_TEST(a_peer_that_leaves_is_noticed_while_a_record_is_said)
         .world = {.on = "sim", .stack = "rdma", .title = "test", .seed = (uint64_t)_i}};
     struct run_outcome outcome;
 
-    outcome = run_text("fault.accept { 'conn_loss', 'refused' }\n"
-                       "local a = node { 'a', workers = 1, policy = 'lossy_client',\n"
-                       "    backoff = { initial = '5ms', max = '20ms' } }\n"
-                       "local b = node { 'b', workers = 1 }\n"
-                       "a:start() b:start()\n"
-                       "local shut = fault.inject { id = 's07_eagain', node = 'a', nth = 1,\n"
-                       "    count = 1, time = '8s' }\n"
-                       "local c = a:connect(b)\n"
-                       "wait(function() return shut:fired() == 1 end)\n"
-                       "sleep '1ms'\n"
-                       "b:kill() b:restart()\n"
-                       "c:send { data = 64 }\n"
-                       "wait(expect.delivered(b, 1):within('1s'))\n",
-                       &opts);
+    outcome =
+        run_text("fault.accept { 'conn_loss', 'refused' }\n"
+                 "local a = node { 'a', workers = 1, policy = 'lossy_client',\n"
+                 "    backoff = { initial = '5ms', max = '20ms' } }\n"
+                 "local b = node { 'b', workers = 1 }\n"
+                 "a:start() b:start()\n"
+                 "local shut = fault.inject { id = 's07_eagain', node = 'a', nth = 1,\n"
+                 "    count = 1, time = '8s' }\n"
+                 "local c = a:connect(b)\n"
+                 "wait(function() return shut:fired() == 1 end)\n"
+                 "sleep '1ms'\n"
+                 "b:kill() b:restart()\n"
+                 "c:send { data = 64 }\n"
+                 "wait(expect.delivered(b, 1):within('1s'))\n",
+                 &opts);
     ck_assert_msg(outcome.code == EXIT_OK, "%s", outcome.signature);
     ck_assert_uint_eq(outcome.fired[FAULT_S07_EAGAIN], 1);
     run_outcome_fini(&outcome);
@@ -427,6 +461,7 @@ int main(void)
     tcase_add_loop_test(tc, scenario_shows_all, 0, 8);
     tcase_add_loop_test(tc, each_occurrence_alone, 0, FAULT_COUNT);
     tcase_add_loop_test(tc, refused_receives_are_posted_later, 0, 4);
+    tcase_add_loop_test(tc, a_failed_queue_pair_gets_no_receives, 0, 5);
     tcase_add_loop_test(tc, a_peer_that_leaves_is_noticed_while_a_record_is_said, 0, 5);
     tcase_add_loop_test(tc, an_address_moves_while_the_port_is_down, 0, 4);
     tcase_add_loop_test(tc, late_completions_are_not_lost, 0, 10);
