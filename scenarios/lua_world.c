@@ -351,13 +351,17 @@ static uint64_t count_outstanding(struct lab *lab)
 int api_settle(lua_State *L)
 {
     struct run *run = run_of(L);
-    uint64_t until = lab_now(run->lab) + RUN_SETTLE_NS;
+    uint64_t settled = lab_now(run->lab) + RUN_SETTLE_NS;
 
     for (;;) {
-        uint64_t seen = changes(run->lab);
+        uint64_t seen = changes(run->lab), until;
+        uint32_t pending;
 
         lua_host_check_stop(L);
         pump(L);
+        /* An answer sent meanwhile is part of its session, which has its own time. */
+        pending = expect_poll(&run->expectations, run->lab, &until);
+        until = pending > 0 ? MAX(until, settled) : settled;
         if (count_outstanding(run->lab) == 0 || lab_now(run->lab) >= until) {
             break;
         }
