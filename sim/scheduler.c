@@ -177,6 +177,12 @@ void sched_spend(struct scheduler *s, uint64_t ns)
     run_timers(s);
 }
 
+void sched_idle(struct scheduler *s)
+{
+    s->current->slice = SLICE_POINTS;
+    sched_spend(s, s->opts->empty_poll_ns);
+}
+
 /* Lets time pass until a thread is ready. False: that will never be. */
 static bool wait_for_ready(struct scheduler *s)
 {
@@ -253,6 +259,20 @@ static void check_progress(struct scheduler *s)
     }
 }
 
+/* The current thread is the first of those that may run: most often it stays the one. */
+static void pass_or_go_on(struct scheduler *s)
+{
+    struct sim_thread *me = s->current, *next;
+    uint64_t index = sim_pick(s->decisions, SIM_SITE_PREEMPT, &me->actor, s->n_ready + 1);
+
+    if (index > 0) {
+        next = take_ready(s, index - 1);
+        list_push_front(&s->ready, &me->ready);
+        s->n_ready++;
+        switch_to(s, next);
+    }
+}
+
 void sched_point(struct scheduler *s, enum sim_call call)
 {
     struct sim_thread *me = s->current;
@@ -282,7 +302,11 @@ void sched_point(struct scheduler *s, enum sim_call call)
         me->slice = 0;
         return;
     }
-    if (++me->slice > SLICE_POINTS) {
+    if (++me->slice <= SLICE_POINTS && s->opts->strategy != SIM_PCT) {
+        pass_or_go_on(s);
+        return;
+    }
+    if (me->slice > SLICE_POINTS) {
         me->slice = 0;
         list_push_back(&s->ready, &me->ready);
     } else {

@@ -142,8 +142,10 @@ enum sim_verdict sched_run(struct scheduler *s);
 
 /* An os call begins or ends: time passes, others may run. */
 void sched_point(struct scheduler *s, enum sim_call call);
-/* Time passes, as in a call that found nothing to do. */
-void sched_spend(struct scheduler *s, uint64_t ns);
+void sched_spend(struct scheduler *s, uint64_t ns); /* time passes */
+/* A call found nothing to do: time passes, and at its next point the current thread steps
+ * back behind the others, so that one that only polls does not hold up the world. */
+void sched_idle(struct scheduler *s);
 
 void sched_queue_init(struct sim_queue *q, const char *kind, const char *name);
 /* The current thread waits in the queue until woken (0) or until `deadline` (-ETIMEDOUT);

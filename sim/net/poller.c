@@ -352,7 +352,7 @@ int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n
         s->current->n_wait_fds = 0;
     }
     if (got == 0 && timeout_ns == 0) {
-        sched_spend(s, s->opts->empty_poll_ns);
+        sched_idle(s);
     }
     return got;
 }
@@ -498,7 +498,7 @@ static int poll_until(struct sim_node *n, struct pollfd *fds, int n_fds, int64_t
         got = distort(n, fds, n_fds, got);
     }
     if (got == 0 && timeout_ns == 0) {
-        sched_spend(s, s->opts->empty_poll_ns);
+        sched_idle(s);
     }
     return err < 0 ? err : got;
 }

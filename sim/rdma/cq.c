@@ -265,15 +265,6 @@ bool nic_complete(struct nic_qp *qp, struct nic_cq *cq, const struct ibv_wc *wc,
     return true;
 }
 
-/* An empty look: virtual time goes on, up to what happens next, so that a thread that only
- * polls does not hold up the world. */
-static void spend_empty_poll(struct nic *nic)
-{
-    struct scheduler *s = nic_sched(nic);
-
-    sched_spend(s, s->opts->empty_poll_ns);
-}
-
 int nic_poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
 {
     struct nic_cq *cq = to_cq(ibv);
@@ -289,7 +280,7 @@ int nic_poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
         }
     }
     if (cq->n == cq->hidden || cq->nic->failed) {
-        spend_empty_poll(cq->nic);
+        sched_idle(nic_sched(cq->nic));
         return 0;
     }
     while (got < n && cq->n > cq->hidden) {
