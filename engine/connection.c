@@ -548,12 +548,8 @@ void conn_close(struct connection *c, bool reset)
 static void handle_stop(void *arg)
 {
     struct connection *c = arg;
-    bool down;
 
-    os_lock(c->os, c->lock);
-    down = c->down;
-    os_unlock(c->os, c->lock);
-    conn_close(c, !down);
+    conn_close(c, conn_may_call_back(c));
     conn_unref(c);
 }
 
@@ -564,7 +560,7 @@ void conn_stop(struct connection *c, bool reset, const char *why)
     messenger_unregister(c->m, c);
     os_lock(c->os, c->lock);
     first = !c->closed && !c->down;
-    c->down = c->down || !reset;
+    atomic_store(&c->down, c->down || !reset);
     c->ready = false;
     c->closed = true;
     if (first) {
@@ -581,12 +577,7 @@ void conn_stop(struct connection *c, bool reset, const char *why)
 
 bool conn_may_call_back(struct connection *c)
 {
-    bool may;
-
-    os_lock(c->os, c->lock);
-    may = !c->down;
-    os_unlock(c->os, c->lock);
-    return may;
+    return !atomic_load_explicit(&c->down, memory_order_acquire);
 }
 
 /* ---- what users ask ---- */

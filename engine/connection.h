@@ -59,6 +59,7 @@ struct connection {
     bool accepted, anonymous, loopback;
     _Atomic int refs;
     _Atomic(void *) user;
+    _Atomic bool down;     /* mark_down was called: no callback any more */
     struct list node;      /* in messenger.all while alive; under messenger lock */
     struct list hash_node; /* in messenger.by_addr if registered; under messenger lock */
     struct entity_addrvec key; /* the addresses it is registered under; likewise */
@@ -66,7 +67,6 @@ struct connection {
     struct queued_event *reset_room; /* owned: so that a reset is always told */
     struct os_mutex *lock;           /* owned; guards the next block */
     struct out_queue out_q;
-    bool down;             /* mark_down was called: no callback any more */
     bool closed;           /* nothing can be sent any more */
     bool gone;             /* conn_close ran: no event may be posted any more */
     bool ready;            /* the session is up */

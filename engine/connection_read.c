@@ -259,8 +259,10 @@ static int allocate_segments(struct connection *c)
     for (uint32_t i = 0; i < c->in.preamble.segments; i++) {
         size_t len = c->in.preamble.len[i];
 
-        TRACE(c->os, R4_ALLOCATE, .obj = c->trace_id, .val = (int32_t)len, .a0 = i,
-              .a1 = c->in.at);
+        if (len > 0) {
+            TRACE(c->os, R4_ALLOCATE, .obj = c->trace_id, .val = (int32_t)len, .a0 = i,
+                  .a1 = c->in.at);
+        }
         if (i > 0 && buffer_alloc(&c->in.segments[i], len) < 0) {
             return fault(c, -ENOMEM, "no memory for a message segment");
         }

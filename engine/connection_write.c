@@ -372,8 +372,11 @@ void conn_handle_ack(struct connection *c, uint64_t seq)
 {
     bool was_full = !may_send_message(c);
 
+    if (seq <= c->acked_seq) { /* every message repeats what it has acknowledged */
+        return;
+    }
     TRACE(c->os, ACK_IN, .obj = c->trace_id, .a0 = seq, .a1 = c->out_seq);
-    c->acked_seq = MAX(c->acked_seq, MIN(seq, c->out_seq));
+    c->acked_seq = MIN(seq, c->out_seq);
     while (!list_is_empty(&c->sent)) {
         struct message *msg = container_of(c->sent.next, struct message, node);
 

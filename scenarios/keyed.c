@@ -24,31 +24,34 @@ static uint64_t segment_key(uint64_t key, unsigned segment)
 
 void keyed_fill(uint64_t key, unsigned segment, uint8_t *out, size_t len)
 {
-    uint64_t base = segment_key(key, segment);
+    uint64_t base = segment_key(key, segment), word;
+    size_t at = 0;
 
-    for (size_t at = 0; at < len; at += 8) {
-        uint64_t word = mix(base + at * GOLDEN);
-
-        memcpy(out + at, &word, len - at < 8 ? len - at : 8);
+    for (; at + sizeof(word) <= len; at += sizeof(word)) {
+        word = mix(base + at * GOLDEN);
+        memcpy(out + at, &word, sizeof(word));
+    }
+    if (at < len) {
+        word = mix(base + at * GOLDEN);
+        memcpy(out + at, &word, len - at);
     }
 }
 
 size_t keyed_mismatch(uint64_t key, unsigned segment, const uint8_t *in, size_t len)
 {
-    uint64_t base = segment_key(key, segment);
+    uint64_t base = segment_key(key, segment), want, word;
+    size_t at = 0;
 
-    for (size_t at = 0; at < len; at += 8) {
-        uint64_t word = mix(base + at * GOLDEN);
-        uint8_t want[8];
-        size_t n = len - at < 8 ? len - at : 8;
-
-        memcpy(want, &word, sizeof(want));
-        if (memcmp(in + at, want, n) != 0) {
-            for (size_t i = 0; i < n; i++) {
-                if (in[at + i] != want[i]) {
-                    return at + i;
-                }
-            }
+    for (; at + sizeof(word) <= len; at += sizeof(word)) {
+        memcpy(&word, in + at, sizeof(word));
+        if (word != mix(base + at * GOLDEN)) {
+            break;
+        }
+    }
+    want = mix(base + at * GOLDEN);
+    for (; at < len; at++, want >>= 8) {
+        if (in[at] != (uint8_t)want) {
+            return at;
         }
     }
     return len;

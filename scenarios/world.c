@@ -81,7 +81,9 @@ static void tell_observers(void *arg, const struct trace_record *record,
     }
     if (record != NULL) {
         w->n_records++;
-        stop_here(w, record);
+        if ((w->stop_id | w->stop_after) != 0) {
+            stop_here(w, record);
+        }
     }
 }
 
