@@ -189,7 +189,7 @@ void rdma_handle_rx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n);
 void rdma_handle_async_events(struct rdma_stack *stack);
 /* Tries again to post receives where there are none, when it is time. */
 void rdma_refill_starving(struct rdma_stack *stack, uint64_t now);
-/* Whether all that was in the queues when n_reaped was `since` has been reaped, however much
+/* Whether all that was in the queues when n_reaped was `since` has been reaped, whatever
  * came behind it. */
 bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since);
 /* Moves every socket that is being closed on. `idle`: both queues were just seen empty. */
