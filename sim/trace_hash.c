@@ -75,8 +75,6 @@ bool trace_hash_parse(const char *text, struct trace_hash *ret)
     return true;
 }
 
-_Static_assert(offsetof(struct trace_record, crc) == 60, "the crc is the last half word");
-
 /* ---- while it is recorded ----------------------------------------------------------- */
 
 void trace_hasher_init(struct trace_hasher *hasher)
@@ -108,6 +106,8 @@ static struct trace_hash *lane_of(struct trace_hasher *hasher, uint8_t node, uin
     }
     return lane;
 }
+
+_Static_assert(offsetof(struct trace_record, crc) == 60, "the crc is the last half word");
 
 static void add_record(struct trace_hasher *hasher, const struct trace_record *record)
 {

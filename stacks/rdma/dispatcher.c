@@ -151,8 +151,10 @@ static int poll_queues(struct rdma_stack *stack)
 bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since)
 {
     const struct rdma_dispatcher *d = &stack->dispatcher;
+    int deepest = MAX(d->tx_cq->cqe, d->rx_cq->cqe);
 
-    return d->n_reaped - since >= (uint64_t)d->tx_cq->cqe + (uint64_t)d->rx_cq->cqe;
+    /* Each round takes as much from one as from the other, as long as both have it. */
+    return d->n_reaped - since >= 2 * (uint64_t)deepest;
 }
 
 /* The side channels that had ended before both queues were drained: whatever those peers
