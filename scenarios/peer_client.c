@@ -162,8 +162,15 @@ static int explain_lost(struct client *c)
                       peer_too_long(&c->peer) > 0 ? PEER_TOO_LONG : "");
 }
 
+/* A monitor of the other stack: what it may do before there is a session. */
+static bool may_speak_rdma(const char *why)
+{
+    return why[0] == '\0' || strcmp(why, "handshake took too long") == 0 ||
+           strcmp(why, "the peer closed the connection") == 0;
+}
+
 /* Between the stacks nothing tells one end what the other is: an RDMA monitor waits for a
- * record of the side channel, a TCP monitor takes ours for a bad banner. */
+ * record of the side channel, or gives up; a TCP monitor takes ours for a bad banner. */
 static const char *stack_hint(const struct client *c, const char *why)
 {
     if (peer_too_long(&c->peer) > 0) {
@@ -172,9 +179,7 @@ static const char *stack_hint(const struct client *c, const char *why)
     if (strcmp(c->peer.opts->stack, "rdma") == 0) {
         return "; is its ms_type async+rdma?";
     }
-    return why[0] == '\0' || strcmp(why, "handshake took too long") == 0
-               ? "; if its ms_type is async+rdma, use --stack rdma"
-               : "";
+    return may_speak_rdma(why) ? "; if its ms_type is async+rdma, use --stack rdma" : "";
 }
 
 static int explain_timeout(struct client *c, const char *what)
