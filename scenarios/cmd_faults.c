@@ -52,9 +52,9 @@ static void print_help(void)
         "  --json           one object, for programs\n"
         "  --coverage PATH  how often each fired, by the summaries in these files and\n"
         "                   directories (*.json, as campaigns write them: anywhere in it\n"
-        "                   \"faults\": { NAME: N, ... }); faults that never did are "
-        "marked. Also the completion errors and asynchronous events of\n"
-        "                   RDMA devices, by the campaigns that had --coverage\n"
+        "                   \"faults\": { NAME: N, ... }); marked are those that never\n"
+        "                   did. Also the completion errors and asynchronous events of\n"
+        "                   RDMA devices, if the campaigns were run with --coverage\n"
         "  --complete       exit code 1 if one of all these never happened\n"
         "\nIn a script:  fault.inject { id = NAME, ... }   (scenarios/README.md)\n");
 }

@@ -22,7 +22,8 @@ end
 fault.accept { "conn_loss", "refused", "no_resource", "corrupt" }
 
 local backoff = { initial = "5ms", max = "20ms" }
-local a = node { "a", workers = 1, policy = "lossy_client", backoff = backoff }
+local a = node { "a", workers = 1, policy = "lossy_client", backoff = backoff,
+                 ready_timeout = "2s" } -- rxe never says that nobody answers
 local b = node { "b", workers = 1, echo = true }
 a:start()
 b:start()
@@ -94,8 +95,10 @@ breaks { id = "v26_payload", node = b, peer = a } -- the engine's checksums tell
 for _, id in ipairs { "v03_qp", "v06_to_init", "v06_to_rtr", "v06_to_rts" } do
     hinders { id = id, node = a }
 end
+-- Both ends take it for a connection, until nothing comes, or the first bytes are missing.
+for value = 1, 3 do hinders { id = "v06_wrong", node = a, value = value } end
 
-for value = 1, 10 do delays { id = "v21_event", node = a, value = value, count = 1 } end
+for value = 1, 11 do delays { id = "v21_event", node = a, value = value, count = 1 } end
 delays { id = "v08_post_recv", node = b, count = 2 }
 delays { id = "v18_late", count = 5 }
 delays { id = "v18_few" }
@@ -128,6 +131,15 @@ local stays = fault.inject { id = "v06_to_err", node = a, nth = 1 }
 connected(a):close()
 wait(function() return stays:fired() == 1 end)
 connected(a):close()
+
+-- Queue pairs one behind the other, with one number: none meets what was the other's.
+local again = fault.inject { id = "v25_number", node = a }
+for _ = 1, 3 do
+    connected(a):close()
+    sleep("100ms") -- it is destroyed
+end
+expect.that(again:fired() >= 2, "a number came again")
+again:stop()
 
 -- A device that is not there, or not as it should be, when a node starts: the node says so;
 -- and one that is only small or slow will do.
@@ -165,7 +177,7 @@ expect.that(grows:fired() == 1, "v05_reg_mr breaks nothing")
 echoed:close()
 
 -- Nodes whose device, CQ or SRQ dies: the connection is reset, and so is what they try next.
-for i, id in ipairs { "v17_cq", "v15_srq", "v24_device" } do
+for i, id in ipairs { "v17_cq", "v18_fails", "v15_srq", "v24_device" } do
     local d = node { "d" .. i, workers = 1, policy = "lossy_client", backoff = backoff }
     d:start()
     local c = connected(d)

@@ -250,6 +250,9 @@ enum fault_consequence {
       "modify_qp to RTR fails: ETIMEDOUT, EINVAL, ENOMEM")                               \
     F(X, V06_TO_RTS,       "v06_to_rts",       'V', "verbs.modify_qp", FC_NO_CONN,       \
       "modify_qp to RTS fails: EINVAL, ENOMEM")                                          \
+    F(X, V06_WRONG,        "v06_wrong",        'V', "verbs.modify_qp", FC_NO_CONN,       \
+      "to RTR with a wrong value, and nobody says so: value 1 dest_qp_num, 2 rq_psn one "\
+      "too high, 3 one too low")                                                         \
     F(X, V06_TO_ERR,       "v06_to_err",       'V', "verbs.modify_qp", FC_CONN_LOSS,     \
       "modify_qp to ERR fails, and the queue pair goes on: ENOMEM, EINVAL")              \
     F(X, V07_POST_SEND,    "v07_post_send",    'V', "verbs.post_send", FC_CONN_LOSS,     \
@@ -275,6 +278,8 @@ enum fault_consequence {
       "poll_cq gives value [1] completion at most")                                      \
     F(X, V18_NONE,         "v18_none",         'V', "verbs.poll_cq", FC_DELAY,           \
       "poll_cq gives nothing: what there is is seen time [1us] later")                   \
+    F(X, V18_FAILS,        "v18_fails",        'V', "verbs.poll_cq", FC_LOST_NODE,       \
+      "poll_cq fails: the CQ cannot be relied on any more")                              \
     F(X, V19_OVERTAKE,     "v19_overtake",     'V', "verbs.cqe",     FC_DELAY,           \
       "a completion overtakes value [all] of other queues in its CQ")                    \
     F(X, V20_LATE,         "v20_late",         'V', "verbs.event",   FC_DELAY,           \
@@ -284,13 +289,15 @@ enum fault_consequence {
     F(X, V21_EVENT,        "v21_event",        'V', "verbs.event",   FC_DELAY,           \
       "an async event that breaks nothing: value 1 LID_CHANGE, 2 PKEY_CHANGE, "          \
       "3 SM_CHANGE, 4 CLIENT_REREGISTER, 5 PORT_ACTIVE, 6 COMM_EST, 7 SQ_DRAINED, "      \
-      "8 PATH_MIG, 9 PATH_MIG_ERR, 10 SRQ_LIMIT_REACHED")                                \
+      "8 PATH_MIG, 9 PATH_MIG_ERR, 10 SRQ_LIMIT_REACHED, 11 one without a name")         \
     F(X, V22_PORT,         "v22_port",         'V', "verbs.port",    FC_NO_CONN,         \
       "the port has no link for time; drawn: 1ms, 100ms, 1s")                            \
     F(X, V23_GID,          "v23_gid",          'V', "verbs.port",    FC_NO_CONN,         \
       "the address at GID value [1] goes away for time; drawn: 1ms, 100ms, 1s")          \
     F(X, V24_DEVICE,       "v24_device",       'V', "verbs.device",  FC_LOST_NODE,       \
       "DEVICE_FATAL: every verb fails from here on, and nothing completes")              \
+    F(X, V25_NUMBER,       "v25_number",       'V', "verbs.create",  FC_DELAY,           \
+      "create_qp gives the number of the queue pair that was destroyed last")            \
     F(X, V26_PAYLOAD,      "v26_payload",      'V', "verbs.packet",                      \
       FC_CORRUPT | FC_CONN_LOSS,                                                         \
       "a byte of a message comes wrong into memory although the ICRC is right")          \
@@ -328,6 +335,8 @@ enum fault_consequence {
                   "--rdma timeout, retry_cnt")                                           \
     X("V14", 'V', "errors of either side: v10_send, v10_recv; too long a message: "      \
                   "buffer_size in node { rdma }")                                        \
+    X("V17", 'V', "what an overrun leads to is the device's: hca loses the CQ, rxe the " \
+                  "completion; without one: v17_cq")                                     \
     X("V25", 'V', "what is destroyed with work in it is drawn with v11_flush, v18_late") \
     X("V29", 'V', "PSNs begin anywhere and wrap; a message has as many packets as the "  \
                   "path MTU says")                                                       \
@@ -357,9 +366,11 @@ enum fault_consequence {
     X("R05", 'R', "the engine reads its options once, when a messenger is made")         \
     X("V01 late, order", 'V', "a stack looks for its device once, when it is made")      \
     X("V04 resize", 'V', "the stack never resizes a CQ")                                 \
+    X("V05 keys", 'V', "the stack deregisters at its end only: no key comes again")      \
     X("V09 limits", 'V', "the stack posts nothing inline")                               \
     X("V20 lost", 'V', "a device that loses completion events is broken: v20_late is "   \
                   "what may happen")                                                     \
+    X("V24 again", 'V', "a device that comes back: a stack opens its device once")       \
     X("V26 late, torn", 'V', "a device that writes to memory after its completion is "   \
                              "broken; wrong bytes: v26_payload")                         \
     X("V28", 'V', "UD is not used")                                                      \

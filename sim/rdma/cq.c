@@ -275,6 +275,9 @@ int nic_poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
         uint64_t hide_ns;
 
         n = nic_fault_poll(cq->nic, n, &hide_ns);
+        if (n < 0) {
+            return n;
+        }
         if (hide_ns > 0 && !is_promised(cq)) {
             hide(cq, cq->n, hide_ns);
         }

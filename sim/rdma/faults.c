@@ -143,6 +143,13 @@ int nic_fault_create_qp(struct nic *nic)
                : 0;
 }
 
+bool nic_fault_number(struct nic *nic)
+{
+    struct fault_shot shot;
+
+    return ask_nic(nic, FAULT_V25_NUMBER, 1, &shot);
+}
+
 int nic_fault_reg_mr(struct nic *nic)
 {
     struct fault_shot shot;
@@ -170,6 +177,26 @@ int nic_fault_modify(struct nic_qp *qp, enum ibv_qp_state to)
                                            : FAULT_COUNT;
 
     return id != FAULT_COUNT && ask_qp(qp, id, n, &shot) ? -errno_of(&shot, list) : 0;
+}
+
+void nic_fault_wrong(struct nic_qp *qp)
+{
+    struct fault_shot shot;
+
+    if (!ask_qp(qp, FAULT_V06_WRONG, 3, &shot)) {
+        return;
+    }
+    switch (value_of(&shot)) {
+    case 1:
+        qp->attr.dest_qp_num ^= 1u << 23;
+        break;
+    case 2:
+        qp->attr.rq_psn = (qp->attr.rq_psn + 1) & PSN_MASK;
+        break;
+    default:
+        qp->attr.rq_psn = (qp->attr.rq_psn - 1) & PSN_MASK;
+        break;
+    }
 }
 
 int nic_fault_post_send(struct nic_qp *qp)
@@ -314,6 +341,9 @@ int nic_fault_poll(struct nic *nic, int n, uint64_t *ret_hide_ns)
     struct fault_shot shot;
 
     *ret_hide_ns = 0;
+    if (ask_nic(nic, FAULT_V18_FAILS, 1, &shot)) {
+        return -EIO;
+    }
     if (ask_nic(nic, FAULT_V18_NONE, 1, &shot)) {
         *ret_hide_ns = time_of(&shot, NSEC_PER_USEC);
     }
@@ -356,6 +386,9 @@ bool nic_fault_last_wqe(struct nic_qp *qp)
     return true;
 }
 
+/* Kernels are newer than programs. */
+#define NO_SUCH_EVENT 99
+
 static void put_harmless(struct nic_qp *qp, uint64_t which)
 {
     static const enum ibv_event_type types[] = {
@@ -364,7 +397,9 @@ static void put_harmless(struct nic_qp *qp, uint64_t which)
         IBV_EVENT_SQ_DRAINED,        IBV_EVENT_PATH_MIG,    IBV_EVENT_PATH_MIG_ERR,
     };
 
-    if (which <= 5) {
+    if (which > 10) {
+        nic_async_port(qp->nic, (enum ibv_event_type)NO_SUCH_EVENT);
+    } else if (which <= 5) {
         nic_async_port(qp->nic, types[which - 1]);
     } else if (which <= ARRAY_SIZE(types)) {
         nic_async_qp(qp, types[which - 1]);
@@ -400,7 +435,7 @@ void nic_fault_device(struct nic_qp *qp)
     struct nic *nic = qp->nic;
     struct fault_shot shot;
 
-    if (ask_qp(qp, FAULT_V21_EVENT, 10, &shot)) {
+    if (ask_qp(qp, FAULT_V21_EVENT, 11, &shot)) {
         put_harmless(qp, value_of(&shot));
     }
     if (!sim_timer_is_armed(&nic->port_returns) &&

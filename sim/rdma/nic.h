@@ -48,6 +48,7 @@ struct nic {
     struct rdma_wire wire;
     struct nic_limits has; /* the personality's, or less */
     uint32_t next_qpn, next_key;
+    uint32_t last_qpn; /* of the queue pair destroyed last; 0: none yet */
     struct rdma_objects objects;
     struct sim_faults *faults; /* borrowed; NULL: none */
     struct sim_timer port_returns, gid_returns;
@@ -430,8 +431,10 @@ void nic_fault_limits(struct nic *nic); /* may make nic->has less */
 int nic_fault_create(struct nic *nic);  /* PD, channel, CQ, SRQ */
 uint32_t nic_fault_more_cqe(struct nic *nic);
 int nic_fault_create_qp(struct nic *nic);
-int nic_fault_reg_mr(struct nic *nic); /* may also take its time */
+bool nic_fault_number(struct nic *nic); /* true: an old number once more */
+int nic_fault_reg_mr(struct nic *nic);  /* may also take its time */
 int nic_fault_modify(struct nic_qp *qp, enum ibv_qp_state to);
+void nic_fault_wrong(struct nic_qp *qp); /* may spoil what was just said of the peer */
 /* Positive errno, as the data verbs. */
 int nic_fault_post_send(struct nic_qp *qp);
 int nic_fault_post_recv(struct nic_qp *qp);

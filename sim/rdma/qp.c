@@ -31,8 +31,11 @@ struct nic_qp *nic_find_qp(struct nic *nic, uint32_t qpn)
 
 static uint32_t free_qpn(struct nic *nic)
 {
-    uint32_t qpn;
+    uint32_t qpn = nic->last_qpn;
 
+    if (qpn != 0 && nic_find_qp(nic, qpn) == NULL && nic_fault_number(nic)) {
+        return qpn;
+    }
     do {
         qpn = nic->next_qpn & PSN_MASK;
         nic->next_qpn = qpn + 1;
@@ -183,6 +186,7 @@ int nic_destroy_qp(struct verbs *v, struct ibv_qp *ibv)
         qp->srq->users--;
     }
     nic->objects.qps--;
+    nic->last_qpn = qp->ibv.qp_num;
     free_memory(qp);
     return 0;
 }

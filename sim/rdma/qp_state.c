@@ -180,6 +180,9 @@ int nic_modify_qp(struct verbs *v, struct ibv_qp *ibv, struct ibv_qp_attr *attr,
         return err;
     }
     take_values(qp, attr, mask);
+    if ((mask & IBV_QP_STATE) != 0 && to == IBV_QPS_RTR) {
+        nic_fault_wrong(qp);
+    }
     enter_state(qp, to);
     qp->ibv.state = qp->state;
     return 0;

@@ -142,6 +142,9 @@ static int poll_queues(struct rdma_stack *stack)
     if (n_rx > 0) {
         rdma_handle_rx(stack, wcs, n_rx);
     }
+    if (n_tx < 0 || n_rx < 0) {
+        rdma_break(stack, "poll_cq failed");
+    }
     d->n_polls++;
     d->n_reaped += (uint64_t)(MAX(n_tx, 0) + MAX(n_rx, 0));
     RDMA_COUNT(stack, polling, 1);

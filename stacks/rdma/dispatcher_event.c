@@ -4,7 +4,8 @@
  *
  *   QP_FATAL, QP_REQ_ERR, QP_ACCESS_ERR   that connection ends
  *   QP_LAST_WQE_REACHED                   one being closed is drained; else it ends
- *   CQ_ERR, SRQ_ERR, DEVICE_FATAL         every connection ends, and none is made any more
+ *   CQ_ERR, SRQ_ERR, DEVICE_FATAL         every connection ends, and none is made any more;
+ *                                         the same when poll_cq fails
  *   SRQ_LIMIT_REACHED                     the SRQ is filled up
  *   PORT_ERR                              none is made until PORT_ACTIVE; those there are
  *                                         stay: the device retries for them
@@ -47,11 +48,11 @@ static void judge(struct rdma_stack *stack)
                                        : 0;
 }
 
-static void break_stack(struct rdma_stack *stack, int err, const char *why)
+void rdma_break(struct rdma_stack *stack, const char *why)
 {
-    stack->fatal = err;
+    stack->fatal = -EIO;
     judge(stack);
-    fault_all(stack, err, why);
+    fault_all(stack, -EIO, why);
 }
 
 static void port_changed(struct rdma_stack *stack, bool up)
@@ -108,7 +109,7 @@ static void handle(struct rdma_stack *stack, enum ibv_event_type type,
     case IBV_EVENT_CQ_ERR:
     case IBV_EVENT_SRQ_ERR:
     case IBV_EVENT_DEVICE_FATAL:
-        break_stack(stack, -EIO, async_event_name(type));
+        rdma_break(stack, async_event_name(type));
         break;
     case IBV_EVENT_SRQ_LIMIT_REACHED:
         if (stack->srq != NULL) {

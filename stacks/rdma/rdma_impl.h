@@ -187,6 +187,9 @@ void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *
 void rdma_handle_tx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n);
 void rdma_handle_rx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n);
 void rdma_handle_async_events(struct rdma_stack *stack);
+/* The device cannot be relied on any more: every connection ends, and none is made. `why`
+ * must be static. */
+void rdma_break(struct rdma_stack *stack, const char *why);
 /* Tries again to post receives where there are none, when it is time. */
 void rdma_refill_starving(struct rdma_stack *stack, uint64_t now);
 /* Whether all that was in the queues when n_reaped was `since` has been reaped, whatever

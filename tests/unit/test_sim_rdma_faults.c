@@ -25,16 +25,26 @@ static const char *const statuses[] = {
     "BAD_RESP_ERR",  "REM_INV_REQ_ERR", "REM_ACCESS_ERR",    "REM_OP_ERR",
     "RETRY_EXC_ERR", "FATAL_ERR",       "RNR_RETRY_EXC_ERR", "REM_ABORT_ERR",
     "GENERAL_ERR",   "RESP_TIMEOUT_ERR"};
-static const char *const events[] = {"CQ_ERR",           "QP_FATAL",
-                                     "QP_REQ_ERR",       "QP_ACCESS_ERR",
-                                     "COMM_EST",         "SQ_DRAINED",
-                                     "PATH_MIG",         "PATH_MIG_ERR",
-                                     "DEVICE_FATAL",     "PORT_ACTIVE",
-                                     "PORT_ERR",         "LID_CHANGE",
-                                     "PKEY_CHANGE",      "SM_CHANGE",
-                                     "SRQ_ERR",          "SRQ_LIMIT_REACHED",
-                                     "GID_CHANGE",       "QP_LAST_WQE_REACHED",
-                                     "CLIENT_REREGISTER"};
+static const char *const events[] = {"CQ_ERR",
+                                     "QP_FATAL",
+                                     "QP_REQ_ERR",
+                                     "QP_ACCESS_ERR",
+                                     "COMM_EST",
+                                     "SQ_DRAINED",
+                                     "PATH_MIG",
+                                     "PATH_MIG_ERR",
+                                     "DEVICE_FATAL",
+                                     "PORT_ACTIVE",
+                                     "PORT_ERR",
+                                     "LID_CHANGE",
+                                     "PKEY_CHANGE",
+                                     "SM_CHANGE",
+                                     "SRQ_ERR",
+                                     "SRQ_LIMIT_REACHED",
+                                     "GID_CHANGE",
+                                     "QP_LAST_WQE_REACHED",
+                                     "CLIENT_REREGISTER",
+                                     "unknown event"};
 
 #define IDS_MAX 65536
 
