@@ -73,7 +73,7 @@ help:
 	@echo 'make picture      the same, into docs/ for the README'
 	@echo 'make check        packages, tidy, all tests in every flavour, interop, fuzz corpus'
 	@echo 'make check-fast   the tests of the plain flavour only'
-	@echo 'make test         the tests of one flavour: make test FLAVOUR=tsan [T=unit/test_x]'
+	@echo 'make test         the tests of one flavour: make test FLAVOUR=tsan [T=test_x]'
 	@echo 'make interop      the shell tests against real peers, same FLAVOUR= as above'
 	@echo 'make exhibits     campaigns find bugs that Ceph had, put back by patches'
 	@echo 'make determinism  seeds give the same runs in every flavour; part of make check'

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "engine/buffer.h"
-#include "engine/frames.h"
+#include "engine/proto/frames.h"
 #include "engine/list.h"
 
 struct connection;

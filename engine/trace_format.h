@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace_format.h: the trace file, byte for byte. Shared by the recorder (engine/trace.c)
- * and every reader; contains no code.
+ * trace_format.h: the trace file, byte for byte. Shared by the recorder
+ * (engine/trace/trace.c) and every reader; contains no code.
  *
  *   +-------------------+ 0
  *   | file header 4 KiB |

@@ -70,12 +70,11 @@ CHECK_LIBS  = $(call pkg_libs,check)
 
 # In link order: each may use those to its right. A folder without sources yields nothing.
 FOLDERS := scenarios viz sim/rdma sim stacks/rdma stacks/tcp engine
-MAIN    := scenarios/msgrlab.c
+MAIN    := scenarios/cli/msgrlab.c
 
-# Folders inside one that are one archive with it, because they use each other.
-INSIDE_sim := net faults check campaign
-
-src_of = $(filter-out $(MAIN),$(sort $(wildcard $(1)/*.c $(INSIDE_$(1):%=$(1)/%/*.c))))
+# A folder is one archive with everything below it that is not a folder of the list itself.
+below  = $(filter-out $(1)/,$(addsuffix /,$(filter $(1)/%,$(FOLDERS))))
+src_of = $(filter-out $(MAIN) $(addsuffix %,$(below)),$(sort $(shell find $(1) -name '*.c')))
 obj_of = $(patsubst %.c,$(B)/%.o,$(call src_of,$(1)))
 lib_of = $(B)/lib$(subst /,_,$(1)).a
 
@@ -84,7 +83,7 @@ ARCHIVES := $(foreach f,$(USED),$(call lib_of,$(f)))
 # What an embedding program links: the messenger without lab and pictures.
 EMBED := $(filter engine stacks/%,$(USED))
 
-TEST_SRC    := $(sort $(wildcard tests/unit/test_*.c tests/conformance/test_*.c))
+TEST_SRC    := $(sort $(shell find tests/unit -name 'test_*.c') $(wildcard tests/conformance/test_*.c))
 TEST_BIN    := $(patsubst %.c,$(B)/%,$(TEST_SRC))
 TEST_LIB    := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/lib/*.c)))
 FUZZ_SRC    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -133,12 +132,12 @@ $(eval $(call archive_rule,$(B)/libmsgrlab.a,$(foreach f,$(EMBED),$(call obj_of,
 link = $(call say,LD,$@)$(CC) -pthread $(LINK_$(FLAVOUR)) $(1) $(filter %.o,$^) \
 	$(filter %.a,$^) $(2) $(LIBS) $(LDFLAGS) -o $@
 
-$(B)/msgrlab: $(B)/scenarios/msgrlab.o $(ARCHIVES)
+$(B)/msgrlab: $(B)/$(MAIN:.c=.o) $(ARCHIVES)
 	$(call link)
 
 # One test makes allocations of the engine and the stacks fail: it gets copies of their
 # archives that call failing_malloc and so on, which the test defines.
-FAILING_BIN := $(B)/tests/unit/test_faults_alloc
+FAILING_BIN := $(B)/tests/unit/engine/msgr/test_faults_alloc
 FAILING_LIB := $(patsubst $(B)/%,$(B)/failing/%,$(foreach f,$(EMBED),$(call lib_of,$(f))))
 
 $(FAILING_LIB): $(B)/failing/%: $(B)/%
@@ -154,7 +153,7 @@ $(filter-out $(FAILING_BIN),$(TEST_BIN)): $(B)/%: $(B)/%.o $(TEST_LIB) $(ARCHIVE
 	$(call link,,$(CHECK_LIBS))
 
 # This one runs the verbs conformance suite on the virtual device.
-$(B)/tests/unit/test_sim_verbs: $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,\
+$(B)/tests/unit/sim/rdma/test_verbs: $(patsubst %.c,$(B)/%.o,$(filter-out %/main.c,\
 	$(sort $(wildcard tests/conformance/verbs/*.c))))
 
 $(REPLAY_BIN): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o \
@@ -170,9 +169,9 @@ $(FUZZER_BIN): $(B)/%: $(B)/%.o $(ARCHIVES)
 
 RUN = FLAVOUR=$(FLAVOUR) MSGRLAB=$(abspath $(B)/msgrlab) tests/run.sh
 
-# T=unit/test_x runs one program.
+# T=test_x runs the programs of that name, wherever they lie; T=unit/engine/event/test_x one.
 run-tests: program tests
-	$(Q)$(RUN) $(if $(T),$(B)/tests/$(T),$(TEST_BIN))
+	$(Q)$(RUN) $(if $(T),$(filter %/$(T),$(TEST_BIN)),$(TEST_BIN))
 
 run-interop: program
 	$(Q)$(RUN) $(INTEROP)

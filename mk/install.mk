@@ -6,7 +6,7 @@
 # include/msgrlab and msgrlab.pc points the compiler there.
 
 D := $(DESTDIR)$(PREFIX)
-HEADERS := $(foreach f,$(EMBED),$(wildcard $(f)/*.h))
+HEADERS := $(foreach f,$(EMBED),$(shell find $(f) -name "*.h"))
 SCRIPTS := $(patsubst scenarios/%,%,$(sort $(shell find scenarios -name '*.lua' 2>/dev/null)))
 
 .PHONY: do-install do-uninstall

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "engine/util.h"
-#include "viz/output.h"
-#include "viz/render.h"
-#include "viz/view.h"
+#include "viz/draw/output.h"
+#include "viz/draw/render.h"
+#include "viz/views/view.h"
 
 struct view {
     const char *name, *purpose;

@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sim/world.h"
+#include "sim/world/world.h"
 
 struct sim_faults;
 

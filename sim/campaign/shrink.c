@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/decisions.h"
+#include "sim/decide/decisions.h"
 
 #define VERIFY_TIMES 3
 #define STAND_IN_ATTEMPTS 3000

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "engine/dispatch_queue.h"
+#include "engine/queue/dispatch_queue.h"
 #include "engine/states.h"
 #include "engine/util.h"
 #include "sim/check/checkers_impl.h"

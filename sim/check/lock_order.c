@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/decisions.h"
+#include "sim/decide/decisions.h"
 
 void lock_order_fini(struct lock_order *o)
 {

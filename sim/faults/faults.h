@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sim/decisions.h"
-#include "sim/faults/fault_list.h"
+#include "sim/decide/decisions.h"
+#include "sim/decide/fault_list.h"
 #include "sim/faults/state_watch.h"
 
 enum fault_id {

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "engine/frames.h"
+#include "engine/proto/frames.h"
 
 struct frame_watch {
     const struct frame_watch *other; /* borrowed: of the other direction */

@@ -8,7 +8,7 @@
 #ifndef MSGRLAB_SIM_NET_FILE_H
 #define MSGRLAB_SIM_NET_FILE_H
 
-#include "sim/node.h"
+#include "sim/world/node.h"
 
 struct sim_file_ops {
     int (*ready)(struct sim_file *f); /* the poll(2) bits that hold now */

@@ -39,8 +39,8 @@ stop() {
 trap 'stop; rm -rf "$work"' EXIT
 
 tool=$work/corpus_tool
-cc -std=gnu11 -D_GNU_SOURCE -O1 -I. tests/fuzz/corpus_tool.c engine/frames.c \
-    engine/frames_payload.c engine/entity_addr.c engine/entity_addr_text.c engine/crc32c.c \
+cc -std=gnu11 -D_GNU_SOURCE -O1 -I. tests/fuzz/corpus_tool.c engine/proto/frames.c \
+    engine/proto/frames_payload.c engine/proto/entity_addr.c engine/proto/entity_addr_text.c engine/base/crc32c.c \
     -lisal -o "$tool"
 
 # The monitor listens on MON_PORT but calls itself RELAY_PORT, as behind a NAT: a client says

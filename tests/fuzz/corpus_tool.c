@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/frames.h"
+#include "engine/proto/frames.h"
 #include "tests/lib/frame_codecs.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/worked_frames.h"

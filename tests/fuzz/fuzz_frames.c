@@ -13,12 +13,12 @@
  * Besides what the sanitizers see, it holds that whatever decodes also encodes, and that
  * the encoded form decodes to the same again. Memory: a few copies of the input at most.
  */
-#include "engine/frames.h"
+#include "engine/proto/frames.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 #include "engine/util.h"
 #include "tests/lib/frame_codecs.h"
 #include "tests/lib/hex.h"

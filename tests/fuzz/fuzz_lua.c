@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "engine/util.h"
-#include "scenarios/lua_host.h"
+#include "scenarios/lua/host.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

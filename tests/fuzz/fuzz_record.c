@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/record.h"
+#include "scenarios/run/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frame_codecs.h: what the unit tests and the fuzz target of engine/frames.h share: every
- * payload behind one decode/encode pair that goes by tag, and a receiver that takes one
+ * frame_codecs.h: what the unit tests and the fuzz target of engine/proto/frames.h share:
+ * every payload behind one decode/encode pair that goes by tag, and a receiver that takes one
  * frame off a byte string. All static, so that a test needs nothing else; any thread.
  */
 #ifndef MSGRLAB_TESTS_LIB_FRAME_CODECS_H
@@ -9,8 +9,8 @@
 
 #include <errno.h>
 
-#include "engine/crc32c.h"
-#include "engine/frames.h"
+#include "engine/base/crc32c.h"
+#include "engine/proto/frames.h"
 #include "engine/util.h"
 
 /* No tag of msgr2, but a payload like the others: what AUTH_REQUEST carries for AUTH_NONE.

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "engine/crc32c.h"
+#include "engine/base/crc32c.h"
 #include "engine/message.h"
 #include "engine/policy.h"
 #include "tests/lib/testlib.h"

@@ -8,7 +8,7 @@
 #ifndef MSGRLAB_TESTS_LIB_TESTPEER_H
 #define MSGRLAB_TESTS_LIB_TESTPEER_H
 
-#include "engine/frames.h"
+#include "engine/proto/frames.h"
 
 /* How far a conversation goes: all that a good peer says before it is at this point. */
 enum peer_phase { AT_BANNER, AT_HELLO, AT_AUTH, AT_SIGNATURE, AT_IDENT, AT_READY };

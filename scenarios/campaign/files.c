@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* files.c: what a campaign has found, as JSON and as JUnit's XML. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/util.h"
+#include "scenarios/campaign/report.h"
+
+/* ---- a file, whole or not at all --------------------------------------------------- */
+
+struct out_file {
+    char temporary[700];
+    const char *path;
+    FILE *file;
+};
+
+static int open_out(const char *path, struct out_file *ret)
+{
+    ret->path = path;
+    snprintf(ret->temporary, sizeof(ret->temporary), "%s.part", path);
+    ret->file = fopen(ret->temporary, "we");
+    return ret->file != NULL ? 0 : -errno;
+}
+
+static int close_out(struct out_file *out)
+{
+    int rc = ferror(out->file) ? -EIO : 0;
+
+    if (fclose(out->file) != 0 && rc == 0) {
+        rc = -errno;
+    }
+    if (rc == 0 && rename(out->temporary, out->path) < 0) {
+        rc = -errno;
+    }
+    if (rc < 0) {
+        unlink(out->temporary);
+    }
+    return rc;
+}
+
+/* ---- JSON ------------------------------------------------------------------------- */
+
+static void put_json_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        if (*p == '"' || *p == '\\') {
+            fprintf(out, "\\%c", *p);
+        } else if (*p < 0x20 || *p >= 0x7f) { /* a byte that may be no UTF-8 */
+            fprintf(out, "\\u%04x", *p);
+        } else {
+            fputc(*p, out);
+        }
+    }
+    fputc('"', out);
+}
+
+static void put_json_field(FILE *out, const char *key, const char *text)
+{
+    fprintf(out, "\"%s\": ", key);
+    put_json_text(out, text);
+    fputs(", ", out);
+}
+
+static void put_class(FILE *out, const char *signature)
+{
+    char word[32];
+
+    snprintf(word, sizeof(word), "%.*s", (int)strcspn(signature, " "), signature);
+    put_json_field(out, "class", word);
+}
+
+static void put_json_failure(const struct report *r, const struct campaign_failure *f,
+                             FILE *out)
+{
+    const struct report_saved *s = report_find_saved(r, f->kept.signature);
+
+    fputs("    {", out);
+    put_json_field(out, "signature", f->kept.signature);
+    put_class(out, f->kept.signature);
+    if (s != NULL && s->path[0] != '\0') {
+        put_json_field(out, "record", s->path);
+        fprintf(out, "\"decisions\": %u, \"repeats\": %s, ", s->decisions,
+                s->repeats ? "true" : "false");
+    }
+    fprintf(out, "\"code\": %d, \"count\": %" PRIu64 ", \"seed\": %" PRIu64 "}%s\n",
+            report_code(&f->kept), f->count, f->kept.seed, f->next != NULL ? "," : "");
+}
+
+static void put_json_faults(const struct report *r, FILE *out)
+{
+    const char *comma = "";
+
+    fputs("  \"faults\": {", out);
+    for (int id = 0; id < FAULT_COUNT; id++) {
+        uint64_t fired = campaign_counted(r->tally, (unsigned)(TALLY_FAULTS + id));
+
+        if (fired != 0) {
+            fprintf(out, "%s\"%s\": %" PRIu64, comma, fault_info((enum fault_id)id)->name,
+                    fired);
+            comma = ", ";
+        }
+    }
+    fputs("},\n", out);
+}
+
+static const char *stop_name(enum campaign_stop stop)
+{
+    static const char *const names[] = {"done", "interrupted", "time", "failures"};
+
+    return names[stop];
+}
+
+int report_json(const struct report *r, const char *path)
+{
+    struct out_file file;
+    int rc = open_out(path, &file);
+    FILE *out = file.file;
+
+    if (rc < 0) {
+        return rc;
+    }
+    fputs("{\n  ", out);
+    put_json_field(out, "script", r->run->script);
+    put_json_field(out, "profile",
+                   r->run->world.profile != NULL ? r->run->world.profile : "none");
+    put_json_field(out, "ended", stop_name(r->stop));
+    fprintf(out,
+            "\"first\": %" PRIu64 ", \"last\": %" PRIu64 ", \"shard\": %" PRIu64
+            ", \"shards\": %" PRIu64 ",\n",
+            r->first, r->last, r->shard + 1, MAX(r->shards, (uint64_t)1));
+    fprintf(out,
+            "  \"seeds\": %" PRIu64 ", \"done\": %" PRIu64 ", \"skipped\": %" PRIu64
+            ", \"verified\": %" PRIu64 ", \"jobs\": %u,\n",
+            r->seeds, r->done, r->skipped, r->verified, r->jobs);
+    fprintf(out,
+            "  \"real_ns\": %" PRIu64 ", \"cpu_ns\": %" PRIu64 ", \"virtual_ns\": %" PRIu64
+            ",\n",
+            r->ended_ns - r->began_ns, r->cpu_ns, r->virtual_ns);
+    fprintf(out,
+            "  \"points\": %" PRIu64 ", \"records\": %" PRIu64 ", \"messages\": %" PRIu64
+            ", \"trace_hashes\": %" PRIu64 ",\n",
+            r->points, r->records, r->messages, r->hashes.used);
+    put_json_faults(r, out);
+    if (r->coverage) {
+        reach_json(r->tally, out);
+    }
+    fprintf(out, "  \"code\": %d,\n  \"failures\": [\n", report_exit_code(r));
+    for (const struct campaign_failure *f = r->failures.first; f != NULL; f = f->next) {
+        put_json_failure(r, f, out);
+    }
+    fputs("  ]\n}\n", out);
+    return close_out(&file);
+}
+
+/* ---- JUnit ------------------------------------------------------------------------ */
+
+static void put_xml(FILE *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        switch (*p) {
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc(*p >= 0x20 && *p < 0x7f ? *p : '?', out);
+        }
+    }
+}
+
+static void put_case(const struct report *r, const char *name, FILE *out)
+{
+    fputs("  <testcase classname=\"", out);
+    put_xml(out, r->run->script);
+    fprintf(out, "\" name=\"%s\">", name);
+}
+
+static void put_junit_failure(const struct report *r, const struct campaign_failure *f,
+                              FILE *out)
+{
+    const struct report_saved *s = report_find_saved(r, f->kept.signature);
+    char name[64];
+
+    snprintf(name, sizeof(name), "seed %" PRIu64, f->kept.seed);
+    put_case(r, name, out);
+    fputs("<failure message=\"", out);
+    put_xml(out, f->kept.signature);
+    fprintf(out, "\">%" PRIu64 " seeds fail like this.\n", f->count);
+    if (s != NULL && s->path[0] != '\0') {
+        fputs("msgrlab replay ", out);
+        put_xml(out, s->path);
+        fputc('\n', out);
+    }
+    fputs("</failure></testcase>\n", out);
+}
+
+int report_junit(const struct report *r, const char *path)
+{
+    struct out_file file;
+    int rc = open_out(path, &file);
+    char name[96];
+
+    if (rc < 0) {
+        return rc;
+    }
+    fprintf(file.file,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"campaign\" "
+            "tests=\"%" PRIu64 "\" failures=\"%" PRIu64 "\" errors=\"0\" skipped=\"0\" "
+            "time=\"%.3f\">\n",
+            r->failures.kinds + 1, r->failures.kinds,
+            (double)(r->ended_ns - r->began_ns) / 1e9);
+    snprintf(name, sizeof(name), "%" PRIu64 " seeds passed", r->done - r->failures.count);
+    put_case(r, name, file.file);
+    fputs("</testcase>\n", file.file);
+    for (const struct campaign_failure *f = r->failures.first; f != NULL; f = f->next) {
+        put_junit_failure(r, f, file.file);
+    }
+    fputs("</testsuite>\n", file.file);
+    return close_out(&file);
+}

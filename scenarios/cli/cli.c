@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "scenarios/base/exit_codes.h"
+
+#define WORD_MAX 32
+#define WORDS_MAX 64
+
+/* ---- did you mean ---- */
+
+/* Edit distance with swaps of neighbours, so that "rnu" is one away from "run". */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t rows[3][WORD_MAX + 1];
+    size_t a_len = strlen(a), b_len = strlen(b);
+
+    if (a_len > WORD_MAX || b_len > WORD_MAX) {
+        return WORD_MAX;
+    }
+    for (size_t j = 0; j <= b_len; j++) {
+        rows[0][j] = j;
+    }
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *now = rows[i % 3], *before = rows[(i + 2) % 3],
+               *earlier = rows[(i + 1) % 3];
+
+        now[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
+
+            best = MIN(best, MIN(before[j], now[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                best = MIN(best, earlier[j - 2] + 1);
+            }
+            now[j] = best;
+        }
+    }
+    return rows[a_len % 3][b_len];
+}
+
+const char *cli_suggest(const char *word, const char *const *words, size_t n)
+{
+    const char *best = NULL;
+    size_t least = MIN(strlen(word) / 2 + 1, 4);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t distance = edit_distance(word, words[i]);
+
+        if (distance < least) {
+            least = distance;
+            best = words[i];
+        }
+    }
+    return best;
+}
+
+/* ---- options ---- */
+
+int cli_usage_error(const char *command, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "msgrlab %s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nTry 'msgrlab %s --help'.\n", command);
+    return EXIT_USAGE;
+}
+
+static void complain_unknown(const char *command, const char *text,
+                             const struct option *options)
+{
+    const char *names[WORDS_MAX] = {NULL};
+    const char *word = text + strspn(text, "-");
+    const char *meant;
+    char name[WORD_MAX + 1];
+    size_t n = 0;
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    for (; options[n].name != NULL && n < WORDS_MAX; n++) {
+        names[n] = options[n].name;
+    }
+    meant = cli_suggest(name, names, n);
+    fprintf(stderr, "msgrlab %s: there is no option '%.*s'", command,
+            (int)strcspn(text, "="), text);
+    if (meant != NULL) {
+        fprintf(stderr, "; did you mean '--%s'?", meant);
+    }
+    fprintf(stderr, "\nOptions are:");
+    for (size_t i = 0; i < n; i++) {
+        fprintf(stderr, " --%s", names[i]);
+    }
+    fprintf(stderr, "\nTry 'msgrlab %s --help'.\n", command);
+}
+
+static bool is_long_option(const struct option *options, const char *text)
+{
+    const char *word = text + strspn(text, "-");
+    size_t len = strcspn(word, "=");
+
+    for (; options->name != NULL; options++) {
+        if (strncmp(options->name, word, len) == 0 && options->name[len] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cli_start(void)
+{
+    optind = 0; /* also makes getopt forget what it was in the middle of */
+    opterr = 0;
+}
+
+int cli_next(int argc, char **argv, const char *letters, const struct option *options)
+{
+    char colon[32];
+    int at = optind == 0 ? 1 : optind;
+    int option;
+
+    /* A leading colon makes a missing value an answer of its own. */
+    snprintf(colon, sizeof(colon), ":%s", letters);
+    option = getopt_long(argc, argv, colon, options, NULL);
+    if (option == ':') {
+        cli_usage_error(argv[0], "option '%s' needs a value", argv[optind - 1]);
+        return CLI_BAD;
+    }
+    if (option == '?') {
+        const char *text = argv[optind - 1];
+
+        if (text[0] != '-' || text == argv[0]) {
+            text = argv[at];
+        }
+        if (text[0] == '-' && text[1] == '-' && is_long_option(options, text)) {
+            cli_usage_error(argv[0], "option '%.*s' takes no value",
+                            (int)strcspn(text, "="), text);
+        } else {
+            complain_unknown(argv[0], text, options);
+        }
+        return CLI_BAD;
+    }
+    return option;
+}
+
+/* ---- values ---- */
+
+bool cli_number(const char *text, uint64_t max, uint64_t *ret)
+{
+    unsigned long long value;
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    errno = 0;
+    /* Base 0 would read 010 as eight. */
+    value = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
+    if (errno != 0 || *end != '\0' || end == text || value > max) {
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+bool cli_duration(const char *text, uint64_t *ret_ns)
+{
+    static const struct {
+        const char *unit;
+        double ns;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"", 1e9}, {"m", 60e9}};
+    char *end;
+    double value;
+
+    if ((text[0] < '0' || text[0] > '9') && text[0] != '.') {
+        return false;
+    }
+    value = strtod(text, &end);
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (strcmp(end, units[i].unit) == 0) {
+            double ns = value * units[i].ns;
+
+            if (!isfinite(ns) || ns > 1e18) {
+                return false;
+            }
+            *ret_ns = (uint64_t)(ns + 0.5);
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *cli_duration_text(uint64_t ns, char *buf, size_t size)
+{
+    if (ns < 10 * NSEC_PER_USEC) {
+        snprintf(buf, size, "%llu ns", (unsigned long long)ns);
+    } else if (ns < NSEC_PER_MSEC) {
+        snprintf(buf, size, "%.4g us", (double)ns / 1e3);
+    } else if (ns < NSEC_PER_SEC) {
+        snprintf(buf, size, "%.4g ms", (double)ns / 1e6);
+    } else {
+        snprintf(buf, size, "%.4g s", (double)ns / 1e9);
+    }
+    return buf;
+}

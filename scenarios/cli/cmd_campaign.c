@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_campaign.c: msgrlab campaign SCRIPT.lua --seeds A..B: a scenario under many seeds, on
+ * all processors; what fails is kept.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/util.h"
+#include "scenarios/campaign/report.h"
+#include "scenarios/campaign/save.h"
+#include "scenarios/cli/commands.h"
+#include "scenarios/cli/run_cli.h"
+#include "sim/campaign/process.h"
+
+#define MUST_REACH_MAX 64
+#define FAILURES_MAX 1000
+#define KINDS_KEPT_MAX 50
+#define SEED_REAL_NS (60 * NSEC_PER_SEC)
+
+enum {
+    OPT_SEEDS = RUN_CLI_END,
+    OPT_JOBS,
+    OPT_SHARD,
+    OPT_TIME,
+    OPT_MAX_FAILURES,
+    OPT_VERIFY,
+    OPT_JSON,
+    OPT_JUNIT,
+    OPT_COVERAGE,
+    OPT_MUST_REACH,
+    OPT_QUIET,
+};
+
+static const struct option options[] = {
+    {"seeds", required_argument, NULL, OPT_SEEDS},
+    {"jobs", required_argument, NULL, OPT_JOBS},
+    {"shard", required_argument, NULL, OPT_SHARD},
+    {"time", required_argument, NULL, OPT_TIME},
+    {"output", required_argument, NULL, 'o'},
+    {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
+    {"verify", required_argument, NULL, OPT_VERIFY},
+    {"json", required_argument, NULL, OPT_JSON},
+    {"junit", required_argument, NULL, OPT_JUNIT},
+    {"coverage", no_argument, NULL, OPT_COVERAGE},
+    {"must-reach", required_argument, NULL, OPT_MUST_REACH},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    RUN_CLI_OPTIONS,
+    CLI_HELP,
+    {NULL, 0, NULL, 0}};
+
+static const char help[] =
+    "usage: msgrlab campaign SCRIPT.lua --seeds A..B [OPTION...]\n"
+    "\n"
+    "Runs the scenario in the simulated world for every seed from A to B, in several\n"
+    "processes. Failures of the same name are counted as one; of each, the shortest run "
+    "is\n"
+    "run once more with its decisions logged, and kept with the commands that replay it\n"
+    "and shrink it. One that does not repeat is reported as nondeterminism.\n"
+    "\n"
+    "  --seeds A..B     from A to B\n"
+    "  --jobs N         processes; default: one for each processor\n"
+    "  --shard I/N      only each Nth seed, beginning with the Ith: I of N machines\n"
+    "  --time TIME      no longer than this, like 10m\n"
+    "  -o DIR           where failures are kept; default msgrlab-failures\n"
+    "  --max-failures N stop after so many; default 1000, 0: never\n"
+    "  --verify N%      run N of 100 passing seeds twice and compare the trace hashes\n"
+    "  --json FILE      the summary for programs\n"
+    "  --junit FILE     the same for CI systems\n"
+    "  --coverage       print how often each kind of event, state, completion error and\n"
+    "                   asynchronous event was reached; with --json in the file, too\n"
+    "  --must-reach NAME  a campaign that never came to this (a name of --coverage)\n"
+    "                   fails; may be given several times\n"
+    "  --quiet          no progress\n" RUN_CLI_HELP
+    "                   (a campaign's default: 60s)\n"
+    "\n"
+    "exit codes: that of the worst failure\n"
+    "    0  no seed failed\n"
+    "    1  an expectation failed, or something leaked; or --must-reach was not\n"
+    "    2  the command line is wrong\n"
+    "    3  the script has an error\n"
+    "    4  no process could be started\n"
+    "    5  the script cannot be read, or a report not be written\n"
+    "    6  a seed ran into a time limit\n"
+    "   10  a run crashed\n"
+    "   11  an invariant was violated\n"
+    "   12  the simulated world stood still, or ran in circles\n"
+    "   13  the same seed gave two different runs\n"
+    "  130  Ctrl-C or SIGTERM: what was found so far was reported\n";
+
+struct campaign_cmd {
+    struct run_opts run;
+    struct campaign_opts opts;
+    struct report report;
+    const char *dir, *json, *junit;
+    const char *must_reach[MUST_REACH_MAX];
+    unsigned verify; /* percent */
+    bool quiet;
+    bool has_seeds;
+};
+
+/* ---- Ctrl-C ------------------------------------------------------------------------ */
+
+/* All that the handler may touch. */
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static void watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- in a worker ------------------------------------------------------------------- */
+
+static void observe(void *arg, const struct trace_record *record,
+                    const struct trace_name *name)
+{
+    if (record != NULL) {
+        reach_record(arg, record);
+    }
+    (void)name;
+}
+
+static void fill_result(const struct run_outcome *o, struct campaign_result *ret)
+{
+    ret->end = o->code == EXIT_OK ? CAMPAIGN_PASSED : CAMPAIGN_FAILED;
+    ret->code = o->code;
+    ret->hashed = o->hashed;
+    ret->skipped = o->skipped;
+    ret->poisoned = o->poisoned;
+    ret->hash[0] = o->hash.high;
+    ret->hash[1] = o->hash.low;
+    ret->virtual_ns = o->virtual_ns;
+    ret->points = o->points;
+    ret->records = o->records;
+    ret->messages = o->messages;
+    snprintf(ret->signature, sizeof(ret->signature), "%s", o->signature);
+}
+
+/* The same seed again, in a process that has run others since. */
+static void verify_seed(const struct run_opts *opts, struct campaign_result *ret)
+{
+    struct campaign_result second = {0};
+    struct run_outcome outcome;
+
+    run_scenario(opts, &outcome);
+    fill_result(&outcome, &second);
+    run_outcome_fini(&outcome);
+    ret->again = 1;
+    ret->poisoned = ret->poisoned || second.poisoned;
+    if (memcmp(ret->hash, second.hash, sizeof(ret->hash)) != 0 || ret->end != second.end) {
+        ret->end = CAMPAIGN_FAILED;
+        ret->code = EXIT_NONDETERMINISM;
+        snprintf(ret->signature, sizeof(ret->signature), "nondeterminism within a process");
+    }
+}
+
+static void run_seed(void *arg, uint64_t seed, struct campaign_result *ret)
+{
+    struct campaign_cmd *c = arg;
+    struct run_opts opts = c->run;
+    struct run_outcome outcome;
+
+    opts.world.seed = seed;
+    run_scenario(&opts, &outcome);
+    fill_result(&outcome, ret);
+    for (unsigned id = 0; id < FAULT_COUNT; id++) {
+        campaign_count(c->report.tally, TALLY_FAULTS + id, outcome.fired[id]);
+    }
+    run_outcome_fini(&outcome);
+    if (ret->end == CAMPAIGN_PASSED && ret->hashed &&
+        sim_mix(seed, c->verify) % 100 < c->verify) {
+        verify_seed(&opts, ret);
+    }
+}
+
+/* ---- in the parent ------------------------------------------------------------------ */
+
+/* Keeps a failure, unless it is kept already with this seed. */
+static void save(struct campaign_cmd *c, const struct campaign_result *failure)
+{
+    struct report *r = &c->report;
+    struct report_saved *saved = report_find_saved(r, failure->signature);
+
+    if (saved == NULL && r->failures.kinds <= KINDS_KEPT_MAX) {
+        saved = calloc(1, sizeof(*saved));
+        if (saved == NULL) {
+            return;
+        }
+        saved->next = r->saved;
+        r->saved = saved;
+    } else if (saved == NULL || saved->seed == failure->seed) {
+        return;
+    }
+    campaign_save(c->opts.os, &c->run, c->dir, failure, c->opts.seed_max_ns, saved);
+}
+
+static void on_result(void *arg, const struct campaign_result *result)
+{
+    struct campaign_cmd *c = arg;
+    struct campaign_failure *failure;
+    bool is_new;
+
+    report_take(&c->report, result);
+    if (result->end == CAMPAIGN_PASSED) {
+        return;
+    }
+    failure = campaign_failures_add(&c->report.failures, result, &is_new);
+    if (failure != NULL && is_new) {
+        if (!c->quiet) {
+            report_end_progress(&c->report);
+            fprintf(stderr, "seed %llu: %s\n", (unsigned long long)result->seed,
+                    result->signature);
+        }
+        save(c, &failure->kept);
+    }
+}
+
+static bool on_tick(void *arg)
+{
+    struct campaign_cmd *c = arg;
+
+    if (!c->quiet) {
+        report_progress(&c->report);
+    }
+    return interrupted != 0;
+}
+
+/* A shorter run of a failure may have come after the one that was kept. */
+static void save_better(struct campaign_cmd *c)
+{
+    for (struct campaign_failure *f = c->report.failures.first; f != NULL; f = f->next) {
+        save(c, &f->kept);
+    }
+}
+
+/* How many names that had to be reached were not. */
+static int complain_unreached(const struct campaign_cmd *c)
+{
+    int n = 0;
+
+    for (int i = 0; i < c->report.n_must_reach; i++) {
+        if (reach_count(c->report.tally, c->must_reach[i]) == 0) {
+            printf("never reached %s, in any seed: the campaign does not test it\n",
+                   c->must_reach[i]);
+            n++;
+        }
+    }
+    return n;
+}
+
+static int write_reports(const struct campaign_cmd *c)
+{
+    int json = c->json != NULL ? report_json(&c->report, c->json) : 0;
+    int junit = c->junit != NULL ? report_junit(&c->report, c->junit) : 0;
+
+    if (json < 0) {
+        fprintf(stderr, "msgrlab campaign: cannot write %s: %s\n", c->json,
+                strerror(-json));
+    }
+    if (junit < 0) {
+        fprintf(stderr, "msgrlab campaign: cannot write %s: %s\n", c->junit,
+                strerror(-junit));
+    }
+    return json < 0 || junit < 0 ? EXIT_FILE : EXIT_OK;
+}
+
+static int conclude(struct campaign_cmd *c)
+{
+    struct report *r = &c->report;
+    int written, unreached, code;
+
+    r->ended_ns = os_monotonic_ns(c->opts.os);
+    r->cpu_ns = process_children_ns() - r->cpu_ns;
+    if (!c->quiet) {
+        report_end_progress(r);
+    }
+    save_better(c);
+    report_summary(r, stdout);
+    unreached = complain_unreached(c);
+    written = write_reports(c);
+    code = report_exit_code(r);
+    if (code == EXIT_OK) {
+        code = unreached > 0 ? EXIT_EXPECTATION : written;
+    }
+    printf("result        %s\n", code == EXIT_OK ? "ok" : "FAILED");
+    return interrupted ? EXIT_INTERRUPTED : code;
+}
+
+static int run_campaign(struct campaign_cmd *c)
+{
+    struct report *r = &c->report;
+    int rc;
+
+    watch_signals();
+    *r = (struct report){.run = &c->run,
+                         .os = c->opts.os,
+                         .first = c->opts.first,
+                         .last = c->opts.last,
+                         .shard = c->opts.shard,
+                         .shards = c->opts.shards,
+                         .seeds = campaign_seeds(&c->opts),
+                         .jobs = c->opts.jobs,
+                         .coverage = r->coverage,
+                         .n_must_reach = r->n_must_reach};
+    report_init(r);
+    c->opts.tally = r->tally;
+    if (r->coverage || r->n_must_reach > 0) {
+        c->run.world.observer = (struct world_observer){observe, r->tally};
+    }
+    c->run.world.stacks = world_stacks_new(); /* each worker process has a copy */
+    r->cpu_ns = process_children_ns();
+    rc = campaign_run(&c->opts);
+    sim_stacks_free(c->run.world.stacks);
+    c->run.world.stacks = NULL;
+    if (rc < 0) {
+        fprintf(stderr, "msgrlab campaign: cannot go on: %s\n",
+                rc == -ECHILD ? "workers die without running a seed" : strerror(-rc));
+        report_fini(r);
+        return EXIT_CANNOT;
+    }
+    r->stop = (enum campaign_stop)rc;
+    rc = conclude(c);
+    report_fini(r);
+    return rc;
+}
+
+/* ---- options ------------------------------------------------------------------------ */
+
+/* "2/5". */
+static bool take_shard(const char *text, struct campaign_opts *opts)
+{
+    char first[32];
+    const char *slash = strchr(text, '/');
+
+    if (slash == NULL || (size_t)(slash - text) >= sizeof(first)) {
+        return false;
+    }
+    snprintf(first, sizeof(first), "%.*s", (int)(slash - text), text);
+    if (!cli_number(first, UINT32_MAX, &opts->shard) ||
+        !cli_number(slash + 1, UINT32_MAX, &opts->shards) || opts->shard == 0 ||
+        opts->shard > opts->shards) {
+        return false;
+    }
+    opts->shard--;
+    return true;
+}
+
+static bool take_jobs(const char *text, struct campaign_opts *opts)
+{
+    uint64_t n;
+
+    if (!cli_number(text, CAMPAIGN_JOBS_MAX, &n) || n == 0) {
+        return false;
+    }
+    opts->jobs = (unsigned)n;
+    return true;
+}
+
+/* "5" or "5%". */
+static bool take_percent(char *text, unsigned *ret)
+{
+    size_t len = strlen(text);
+    uint64_t n;
+
+    if (len > 0 && text[len - 1] == '%') {
+        text[len - 1] = '\0';
+    }
+    if (!cli_number(text, 100, &n)) {
+        return false;
+    }
+    *ret = (unsigned)n;
+    return true;
+}
+
+static int take_must_reach(const char *name, struct campaign_cmd *c)
+{
+    const char *meant = reach_suggest(name);
+
+    if (reach_count(NULL, name) < 0) {
+        return cli_usage_error("campaign",
+                               "nothing is called '%s'%s%s%s; --coverage "
+                               "prints all names",
+                               name, meant != NULL ? "; did you mean '" : "",
+                               meant != NULL ? meant : "", meant != NULL ? "'?" : "");
+    }
+    if (c->report.n_must_reach == MUST_REACH_MAX) {
+        return cli_usage_error("campaign", "at most %d times --must-reach", MUST_REACH_MAX);
+    }
+    c->must_reach[c->report.n_must_reach++] = name;
+    return EXIT_OK;
+}
+
+static int wants(bool good, const char *option, const char *what, const char *value)
+{
+    return good ? EXIT_OK
+                : cli_usage_error("campaign", "%s wants %s, not '%s'", option, what, value);
+}
+
+static int take_option(int option, char *value, struct campaign_cmd *c)
+{
+    switch (option) {
+    case OPT_SEEDS:
+        c->has_seeds = run_cli_seeds(value, &c->opts.first, &c->opts.last);
+        return wants(c->has_seeds, "--seeds", "a range like 1..1000", value);
+    case OPT_JOBS:
+        return wants(take_jobs(value, &c->opts), "--jobs", "a number from 1 to 256", value);
+    case OPT_SHARD:
+        return wants(take_shard(value, &c->opts), "--shard", "I/N, like 1/4", value);
+    case OPT_TIME:
+        return wants(cli_duration(value, &c->opts.time_max_ns) && c->opts.time_max_ns > 0,
+                     "--time", "a time like 10m", value);
+    case 'o':
+        c->dir = value;
+        return EXIT_OK;
+    case OPT_MAX_FAILURES:
+        return wants(cli_number(value, UINT64_MAX, &c->opts.max_failures), "--max-failures",
+                     "a number", value);
+    case OPT_VERIFY:
+        return wants(take_percent(value, &c->verify), "--verify", "a percentage", value);
+    case OPT_JSON:
+        c->json = value;
+        return EXIT_OK;
+    case OPT_JUNIT:
+        c->junit = value;
+        return EXIT_OK;
+    case OPT_COVERAGE:
+        c->report.coverage = true;
+        return EXIT_OK;
+    case OPT_MUST_REACH:
+        return take_must_reach(value, c);
+    case OPT_QUIET:
+        c->quiet = true;
+        return EXIT_OK;
+    default:
+        return run_cli_take("campaign", option, value, &c->run);
+    }
+}
+
+static int check_script(int argc, char **argv, struct campaign_cmd *c)
+{
+    if (argc - optind != 1) {
+        return cli_usage_error("campaign",
+                               argc == optind ? "which script?" : "one script at a time");
+    }
+    if (!c->has_seeds) {
+        return cli_usage_error("campaign", "which seeds? --seeds A..B");
+    }
+    c->run.script = argv[optind];
+    return run_cli_script("campaign", &c->run);
+}
+
+int cmd_campaign(int argc, char **argv)
+{
+    struct campaign_cmd c = {.dir = "msgrlab-failures"};
+    int option, code;
+
+    run_cli_defaults(&c.run);
+    c.opts = (struct campaign_opts){.jobs = MIN(process_cpus(), CAMPAIGN_JOBS_MAX),
+                                    .max_failures = FAILURES_MAX,
+                                    .run = run_seed,
+                                    .on_result = on_result,
+                                    .on_tick = on_tick,
+                                    .arg = &c};
+    cli_start();
+    while ((option = cli_next(argc, argv, "ho:", options)) != CLI_END) {
+        if (option == CLI_BAD) {
+            return EXIT_USAGE;
+        }
+        if (option == 'h') {
+            fputs(help, stdout);
+            return EXIT_OK;
+        }
+        code = take_option(option, optarg, &c);
+        if (code != EXIT_OK) {
+            return code;
+        }
+    }
+    code = check_script(argc, argv, &c);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    c.run.quiet = c.run.bare = true;
+    c.opts.seed_max_ns = c.run.real_timeout_ns != 0 ? c.run.real_timeout_ns : SEED_REAL_NS;
+    c.opts.os = os_linux_new(WORLD_NODES_MAX + 2, "campaign");
+    if (c.opts.os == NULL) {
+        fprintf(stderr, "msgrlab campaign: no memory to begin with\n");
+        return EXIT_CANNOT;
+    }
+    code = run_campaign(&c);
+    os_linux_free(c.opts.os);
+    return code;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_run.c: msgrlab run SCRIPT.lua
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/util.h"
+#include "scenarios/cli/commands.h"
+#include "scenarios/base/exit_codes.h"
+#include "scenarios/run/record.h"
+#include "scenarios/cli/run_cli.h"
+
+enum {
+    OPT_ON = RUN_CLI_END,
+    OPT_SEED,
+    OPT_TRACE,
+    OPT_NO_TRACE,
+    OPT_TITLE,
+    OPT_RECORD,
+    OPT_PCAP
+};
+
+static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
+                                        {"seed", required_argument, NULL, OPT_SEED},
+                                        RUN_CLI_OPTIONS,
+                                        {"trace", required_argument, NULL, OPT_TRACE},
+                                        {"no-trace", no_argument, NULL, OPT_NO_TRACE},
+                                        {"title", required_argument, NULL, OPT_TITLE},
+                                        {"record", required_argument, NULL, OPT_RECORD},
+                                        {"pcap", required_argument, NULL, OPT_PCAP},
+                                        CLI_HELP,
+                                        {NULL, 0, NULL, 0}};
+
+static const char help[] =
+    "usage: msgrlab run SCRIPT.lua [OPTION...]\n"
+    "\n"
+    "Runs a scenario: its nodes, their messages, and what it expects of them.\n"
+    "\n"
+    "  --on WORLD       sim (default): virtual threads, clock and network, the same run\n"
+    "                   for the same seed; or linux: this machine's\n"
+    "  --seed N         of the script's random numbers, and of the simulated world;\n"
+    "                   default 0\n" RUN_CLI_HELP
+    "  --trace FILE     keep what was recorded, for msgrlab show\n"
+    "  --no-trace       record nothing (expect.steps is an error then)\n"
+    "  --title TEXT     of the trace; default: this command line\n"
+    "  --record FILE    sim: keep every choice of the run, for msgrlab replay; also of\n"
+    "                   a run that fails\n"
+    "  --pcap FILE      sim: keep the packets of its network as pcapng, for Wireshark\n"
+    "\n"
+    "exit codes:\n"
+    "    0  everything expected was observed, or the script skipped itself\n"
+    "    1  an expectation failed, a message was damaged, or something leaked\n"
+    "    2  the command line is wrong\n"
+    "    3  the script has an error, or went beyond its limits\n"
+    "    4  it cannot run here: address in use, too few descriptors, no such world\n"
+    "    5  the script or the trace could not be read or written\n"
+    "    6  the time limit passed\n"
+    "   11  an invariant was violated in the simulated world\n"
+    "   12  the simulated world stood still, or ran in circles: who waits is said\n"
+    "  130  stopped by Ctrl-C; the summary so far was printed\n";
+
+/* ---- options --------------------------------------------------------------------- */
+
+static int take_world(const char *value, struct run_opts *opts)
+{
+    if (strcmp(value, "linux") != 0 && strcmp(value, "sim") != 0) {
+        return cli_usage_error("run", "there is no world '%s'; valid: linux, sim", value);
+    }
+    opts->world.on = value[0] == 's' ? "sim" : "linux";
+    return EXIT_OK;
+}
+
+static int take_option(int option, char *value, struct run_opts *opts)
+{
+    switch (option) {
+    case OPT_ON:
+        return take_world(value, opts);
+    case OPT_SEED:
+        return cli_number(value, UINT64_MAX, &opts->world.seed)
+                   ? EXIT_OK
+                   : cli_usage_error("run", "--seed wants a number, not '%s'", value);
+    case OPT_TRACE:
+        opts->world.trace_path = value;
+        return EXIT_OK;
+    case OPT_NO_TRACE:
+        opts->world.no_trace = true;
+        return EXIT_OK;
+    case OPT_TITLE:
+        opts->world.title = value;
+        return EXIT_OK;
+    case OPT_RECORD:
+        opts->record_path = value;
+        return EXIT_OK;
+    case OPT_PCAP:
+        opts->world.pcap_path = value;
+        return EXIT_OK;
+    default:
+        return run_cli_take("run", option, value, opts);
+    }
+}
+
+/* "msgrlab run x.lua --seed 7", before getopt moves the words about. */
+static void write_title(int argc, char **argv, char *title, size_t size)
+{
+    size_t len = (size_t)snprintf(title, size, "msgrlab");
+
+    for (int i = 0; i < argc && len < size; i++) {
+        len += (size_t)snprintf(title + len, size - len, " %s", argv[i]);
+    }
+}
+
+/* A run that failed is recorded as well: for that it is. */
+static int write_record(const struct run_opts *opts, const struct run_outcome *outcome)
+{
+    struct record record;
+    char why[700];
+
+    record_of_run(opts, outcome, &record);
+    if (record_write(opts->record_path, &record, why, sizeof(why)) < 0) {
+        fprintf(stderr, "msgrlab run: %s\n", why);
+        return EXIT_FILE;
+    }
+    printf("record        %s: %u decisions\n", opts->record_path, record.n_decisions);
+    return EXIT_OK;
+}
+
+static int run_and_record(struct run_opts *opts)
+{
+    struct run_outcome outcome;
+    int code, written = EXIT_OK;
+
+    if (opts->record_path != NULL && !record_may_replace(opts->record_path)) {
+        fprintf(
+            stderr,
+            "msgrlab run: %s exists and is no record: it stays as it is; choose another "
+            "name or remove it\n",
+            opts->record_path);
+        return EXIT_FILE;
+    }
+    opts->log = opts->record_path != NULL;
+    code = run_scenario(opts, &outcome);
+    if (opts->record_path != NULL && code != EXIT_FILE && code != EXIT_CANNOT) {
+        written = write_record(opts, &outcome);
+    }
+    if (outcome.poisoned) { /* its threads' memory is nobody's: no leak checker may ask */
+        fflush(NULL);
+        _exit(code);
+    }
+    run_outcome_fini(&outcome);
+    if (outcome.pcap_error < 0) {
+        written = EXIT_FILE;
+    }
+    return code != EXIT_OK ? code : written;
+}
+
+/* What belongs to one world only. */
+static int check_world(const struct run_opts *opts)
+{
+    bool rdma = strcmp(opts->world.stack, "rdma") == 0;
+
+    if (!rdma && (opts->world.device != NULL || opts->world.rdma != NULL)) {
+        return cli_usage_error("run", "--device and --rdma are for --stack rdma");
+    }
+    if (strcmp(opts->world.on, "sim") == 0) {
+        return EXIT_OK;
+    }
+    if (opts->record_path != NULL) {
+        return cli_usage_error("run", "--record is for --on sim: on Linux nobody can take "
+                                      "the same choices again");
+    }
+    if (opts->world.pcap_path != NULL) {
+        return cli_usage_error("run", "--pcap is for --on sim: on Linux the packets are "
+                                      "the kernel's, use tcpdump -i any -w FILE");
+    }
+    if (opts->world.schedule != NULL || opts->world.profile != NULL) {
+        return cli_usage_error("run", "--schedule and --profile are for --on sim");
+    }
+    return EXIT_OK;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_opts opts;
+    char title[256];
+    int option, code;
+
+    write_title(argc, argv, title, sizeof(title));
+    run_cli_defaults(&opts);
+    opts.world.title = title;
+    cli_start();
+    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
+        if (option == CLI_BAD) {
+            return EXIT_USAGE;
+        }
+        if (option == 'h') {
+            fputs(help, stdout);
+            return EXIT_OK;
+        }
+        code = take_option(option, optarg, &opts);
+        if (code != EXIT_OK) {
+            return code;
+        }
+    }
+    if (argc - optind != 1) {
+        return cli_usage_error("run",
+                               argc == optind ? "which script?" : "one script at a time");
+    }
+    if (opts.world.no_trace && opts.world.trace_path != NULL) {
+        return cli_usage_error("run", "--trace and --no-trace exclude each other");
+    }
+    opts.script = argv[optind];
+    code = run_cli_script("run", &opts);
+    code = code == EXIT_OK ? check_world(&opts) : code;
+    return code == EXIT_OK ? run_and_record(&opts) : code;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run_cli.h: the options that every command takes that runs scenarios, with errors that
+ * help.
+ *
+ * Main thread only (getopt_long has static state).
+ */
+#ifndef MSGRLAB_SCENARIOS_RUN_CLI_H
+#define MSGRLAB_SCENARIOS_RUN_CLI_H
+
+#include "scenarios/cli/cli.h"
+#include "scenarios/run/run.h"
+
+/* Values of getopt's options; a command's own begin at RUN_CLI_END. */
+enum {
+    RUN_CLI_SCHEDULE = 1000,
+    RUN_CLI_STACK,
+    RUN_CLI_DEVICE,
+    RUN_CLI_RDMA,
+    RUN_CLI_DRIVER,
+    RUN_CLI_SET,
+    RUN_CLI_PROFILE,
+    RUN_CLI_TIMEOUT,
+    RUN_CLI_REAL_TIMEOUT,
+    RUN_CLI_END,
+};
+
+// clang-format off
+/* For the command's table of options. */
+#define RUN_CLI_OPTIONS                                                                  \
+    {"schedule", required_argument, NULL, RUN_CLI_SCHEDULE},                             \
+    {"stack", required_argument, NULL, RUN_CLI_STACK},                                   \
+    {"device", required_argument, NULL, RUN_CLI_DEVICE},                                 \
+    {"rdma", required_argument, NULL, RUN_CLI_RDMA},                                     \
+    {"driver", required_argument, NULL, RUN_CLI_DRIVER},                                 \
+    {"set", required_argument, NULL, RUN_CLI_SET},                                       \
+    {"profile", required_argument, NULL, RUN_CLI_PROFILE},                               \
+    {"timeout", required_argument, NULL, RUN_CLI_TIMEOUT},                               \
+    {"real-timeout", required_argument, NULL, RUN_CLI_REAL_TIMEOUT}
+
+/* For its help. */
+#define RUN_CLI_HELP                                                                     \
+    "  --schedule NAME  sim: random (default), fifo, pct or starve\n"                    \
+    "  --profile NAME   sim: what differs from seed to seed: none (default),\n"          \
+    "                   schedule, lite or chaos (scenarios/README.md)\n"                 \
+    "  --stack NAME     the network stack: tcp or rdma. By default the one the script\n" \
+    "                   is about; else rdma in the simulated world, tcp on Linux\n"      \
+    "  --device NAME    rdma: the device, by default the first that is usable; sim: what\n" \
+    "                   the virtual one is like: hca (default) or rxe\n"                 \
+    "  --rdma K=V,...   rdma: options by Ceph's names (stacks/rdma/README.md)\n"         \
+    "  --driver NAME    epoll (default), poll or select, for nodes that do not say\n"    \
+    "  --set KEY=VALUE  what the script reads as set.KEY; instructions=N is the\n"       \
+    "                   host's: how many the script may use (default 100000000)\n"       \
+    "  --timeout TIME   limit of a run by its own clock, like 90s or 500ms;\n"           \
+    "                   default 60s\n"                                                   \
+    "  --real-timeout TIME  sim: limit by the real clock; default 300s\n"
+// clang-format on
+
+/* What a run is without options: in the simulated world, its stack not settled yet. */
+void run_cli_defaults(struct run_opts *ret);
+/* Takes one of RUN_CLI_OPTIONS. EXIT_OK, or another exit code, said. The value is borrowed,
+ * and may be cut in two. */
+int run_cli_take(const char *command, int option, char *value, struct run_opts *opts);
+/* After the options: looks for opts->script, and settles the stack if none was asked for:
+ * the one that the script is about (a line "-- stack: tcp" in the comment it begins with);
+ * else RDMA in the simulated world, where every machine has a device, and TCP on Linux.
+ * EXIT_OK; or EXIT_FILE when there is no such script: says which there are. */
+int run_cli_script(const char *command, struct run_opts *opts);
+/* "7" or "1..200", both ends included. False: it is none. */
+bool run_cli_seeds(const char *text, uint64_t *ret_first, uint64_t *ret_last);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * api.h: what a scenario can say: node, connections, expect, stats, wait, sleep, world.
+ * Each file registers its part. Every call checks its arguments and raises an error that
+ * names the line of the script and what would be right.
+ */
+#ifndef MSGRLAB_SCENARIOS_LUA_API_H
+#define MSGRLAB_SCENARIOS_LUA_API_H
+
+#include "scenarios/lab/lab.h"
+#include "scenarios/lua/host.h"
+#include "scenarios/run/run.h"
+
+/* Opens all of it. Called under protection. */
+int lua_api_open(lua_State *L);
+
+/* A class of userdata: methods by name; unknown names are errors that suggest one. */
+void api_class(lua_State *L, const char *class_, const luaL_Reg *methods);
+/* Gives the userdata on top its class. */
+void api_set_class(lua_State *L, const char *class_);
+
+/* node.c */
+void api_open_node(lua_State *L);
+struct lab_node *api_check_node(lua_State *L, int idx);
+struct lab_node *api_test_node(lua_State *L, int idx); /* NULL: it is none */
+/* Starts the node if need be; raises what goes wrong. */
+void api_start_node(lua_State *L, struct lab_node *node);
+extern const char *const api_entity_names[];
+#define API_ENTITIES 5
+int api_entity_type(int choice);
+
+/* conn.c */
+struct api_message { /* a message that was sent, to be named in expect.steps */
+    struct lab_ledger *ledger;
+    uint32_t index;
+};
+void api_open_conn(lua_State *L);
+void api_push_conn(lua_State *L, struct lab_conn *conn);
+struct lab_conn *api_check_conn(lua_State *L, int idx);
+struct lab_conn *api_test_conn(lua_State *L, int idx);
+struct api_message *api_check_message(lua_State *L, int idx);
+void api_push_message(lua_State *L, struct lab_ledger *ledger, uint32_t index);
+/* The options at idx as what to send. Literals point into the table. */
+void api_spec(lua_State *L, int idx, const char *what, struct lab_spec *ret);
+/* Sends one; raises what goes wrong. */
+uint32_t api_send(lua_State *L, struct lab_ledger *ledger, const struct lab_spec *spec);
+/* Calls the handler on top of the stack with a received message. */
+void api_call_handler(lua_State *L, struct lab_inbox *item);
+
+/* expect.c */
+void api_open_expect(lua_State *L);
+struct expectation *api_test_expectation(lua_State *L, int idx);
+
+/* world.c */
+void api_open_world(lua_State *L);
+/* A field of `net` in the simulated world (net.c). */
+int api_net_index(lua_State *L);
+/* fault.c: a field of `fault`, in both worlds. */
+void api_open_fault(lua_State *L);
+int api_fault_index(lua_State *L);
+/* swarm.c: a field of `swarm`, in both worlds. */
+int api_swarm_index(lua_State *L);
+/* Runs handlers and waits, until nothing of what is expected is pending. */
+int api_await_expectations(lua_State *L);
+/* Messages still under way have a moment to arrive. */
+int api_settle(lua_State *L);
+/* Where handlers are kept: a table in the registry, by number of the node. */
+#define API_HANDLERS "msgrlab.handlers"
+
+#endif

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/run/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/trace.h"
+#include "engine/util.h"
+#include "scenarios/lua/api.h"
+#include "scenarios/run/record.h"
+#include "scenarios/run/run_guard.h"
+#include "viz/join/join.h"
+#include "viz/trace/trace_reader.h"
+
+#define LEAK_WAIT_NS                                                                       \
+    (2 * NSEC_PER_SEC) /* threads leave /proc a little after they are joined */
+/* What a simulated run may take beyond its time limit, by its own clock, to end well. */
+#define SIM_GRACE_NS (600 * NSEC_PER_SEC)
+
+/* ---- stopping ---------------------------------------------------------------------- */
+
+bool run_is_stopped(void *arg)
+{
+    struct run *run = arg;
+    int goes_on = RUN_GOES_ON;
+
+    if (run_guard_is_interrupted()) {
+        atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_INTERRUPTED);
+    } else if (os_monotonic_ns(run->world.os) >= run->deadline_ns) {
+        atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_TIMED_OUT);
+    }
+    return run->stopped != RUN_GOES_ON;
+}
+
+/* On the watchdog's thread: the script is to stop where it looks next. */
+static void stop_softly(void *arg)
+{
+    struct run *run = arg;
+    int goes_on = RUN_GOES_ON;
+
+    atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_REAL_TIMED_OUT);
+}
+
+/* The same, when nothing the run can do itself has helped: a script inside a function of C,
+ * or a messenger that does not end. */
+static void bark(void *arg)
+{
+    static const char *const what[] = {"in the script", "waiting for expectations",
+                                       "shutting the nodes down", "reading the trace",
+                                       "ending"};
+    const struct run *run = arg;
+
+    fprintf(stderr,
+            "msgrlab run: the time limit passed %s, and nothing moves any more.\n"
+            "What was recorded so far is in the trace. Giving up.\n",
+            what[run->phase]);
+}
+
+static int start_guard(struct run *run, struct run_guard *guard)
+{
+    bool sim = run->world.sim != NULL;
+    uint64_t real = run->opts.real_timeout_ns;
+
+    real = real != 0 ? real : RUN_REAL_TIMEOUT_NS;
+    *guard =
+        (struct run_guard){.soft_ns = sim ? real : UINT64_MAX,
+                           .hard_ns = (sim ? real : run->opts.timeout_ns) + RUN_GRACE_NS,
+                           .on_soft = stop_softly,
+                           .on_hard = bark,
+                           .arg = run};
+    return run_guard_start(guard);
+}
+
+/* ---- leaks ------------------------------------------------------------------------- */
+
+/* A simulated node has descriptors of its own; the process is looked at only when the nodes
+ * are real. */
+static void look_for_open(struct run *run, const struct run_census *before)
+{
+    uint64_t until = os_monotonic_ns(run->world.os) + LEAK_WAIT_NS;
+    struct run_census now = run_census();
+    char *out = run->leak;
+    size_t room = sizeof(run->leak);
+
+    while ((now.threads > before->threads || now.fds > before->fds) &&
+           os_monotonic_ns(run->world.os) < until) {
+        os_sleep_ns(run->world.os, NSEC_PER_MSEC);
+        now = run_census();
+    }
+    if (now.fds != before->fds) {
+        snprintf(out, room, "%d descriptors are open, %d were before the run", now.fds,
+                 before->fds);
+    } else if (now.threads != before->threads) {
+        snprintf(out, room, "%d threads are there, %d were before the run", now.threads,
+                 before->threads);
+    }
+}
+
+static void look_for_leaks(struct run *run, const struct run_census *before)
+{
+    char *out = run->leak;
+    size_t room = sizeof(run->leak);
+
+    if (run->world.sim == NULL) {
+        look_for_open(run, before);
+    } else if (run->world.leaked_fds != 0) {
+        snprintf(out, room, "%d descriptors of simulated nodes are open",
+                 run->world.leaked_fds);
+    }
+    if (out[0] == '\0' && run->world.leaked_chunks != 0) {
+        snprintf(out, room, "chunks: %llu of the RDMA stacks are not where they belong",
+                 (unsigned long long)run->world.leaked_chunks);
+    }
+    for (int i = 0; i < run->lab->n_nodes && out[0] == '\0'; i++) {
+        const struct lab_node *node = run->lab->nodes[i];
+
+        if (node->leaked) {
+            snprintf(out, room,
+                     "node %s still has %llu connections, %llu in handshake, %llu messages "
+                     "to dispatch",
+                     node->opts.name,
+                     (unsigned long long)node->counters[LAB_COUNTER_connections],
+                     (unsigned long long)node->counters[LAB_COUNTER_accepting],
+                     (unsigned long long)node->counters[LAB_COUNTER_dispatch_depth]);
+        }
+    }
+}
+
+/* ---- the script -------------------------------------------------------------------- */
+
+/* The whole file. 0 or a negative errno; *ret is the caller's. */
+static int read_script(const char *path, char **ret, size_t *ret_len)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = NULL;
+    size_t len = 0;
+    int rc = 0;
+
+    if (file == NULL) {
+        return -errno;
+    }
+    text = malloc(LUA_HOST_SCRIPT_MAX + 1);
+    if (text == NULL) {
+        rc = -ENOMEM;
+    } else {
+        len = fread(text, 1, LUA_HOST_SCRIPT_MAX + 1, file);
+        rc = ferror(file) ? -EISDIR : len > LUA_HOST_SCRIPT_MAX ? -EFBIG : 0;
+    }
+    fclose(file);
+    if (rc < 0) {
+        free(text);
+        return rc;
+    }
+    *ret = text;
+    *ret_len = len;
+    return 0;
+}
+
+static void fail_script(struct run *run)
+{
+    run->script_failed = true;
+    snprintf(run->error, sizeof(run->error), "%.*s", (int)strcspn(run->host->error, "\n"),
+             run->host->error);
+    fprintf(run->err, "%s\n", run->host->error);
+}
+
+/* A call into the script's side; false: no more calls. */
+static bool call(struct run *run, int n_args)
+{
+    if (lua_host_call(run->host, n_args, 0)) {
+        return true;
+    }
+    if (run->skipped || run->gave_up || run->stopped != RUN_GOES_ON) {
+        return false;
+    }
+    fail_script(run);
+    return false;
+}
+
+static bool call_function(struct run *run, lua_CFunction function)
+{
+    lua_pushcfunction(run->host->L, function);
+    return call(run, 0);
+}
+
+static void run_script(struct run *run, const char *text, size_t len)
+{
+    run->phase = RUN_SCRIPT;
+    if (!call_function(run, lua_api_open)) {
+        return;
+    }
+    if (!lua_host_load(run->host, text, len, run->opts.script)) {
+        fail_script(run);
+        return;
+    }
+    if (!call(run, 0)) {
+        return;
+    }
+    run->phase = RUN_EXPECT;
+    if (call_function(run, api_await_expectations)) {
+        call_function(run, api_settle);
+    }
+}
+
+/* ---- the trace --------------------------------------------------------------------- */
+
+static bool wants_steps(const struct run *run)
+{
+    for (const struct expectation *e = run->expectations.first; e != NULL; e = e->next) {
+        if (e->kind == EXPECT_STEPS) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing is recorded any more. */
+static void finish_trace(struct run *run)
+{
+    struct run_outcome *outcome = run->outcome;
+    bool sim = run->world.sim != NULL && run->world.trace != NULL;
+
+    run->trace_lost = run->world.trace != NULL ? trace_lost(run->world.trace) : 0;
+    run->trace_error = world_close_trace(&run->world);
+    if (sim) {
+        trace_hasher_result(&run->world.hasher, &outcome->hash);
+        outcome->hashed = true;
+        outcome->records = outcome->hash.records;
+    }
+}
+
+/* Closes the trace, and judges what is judged from it. */
+static void judge(struct run *run)
+{
+    struct trace_reader *reader = NULL;
+    struct join *join = NULL;
+    char why[200] = "there is no trace";
+
+    run->phase = RUN_JUDGE;
+    if (run->world.trace != NULL) {
+        finish_trace(run);
+        if (run->world.trace_kept || wants_steps(run)) {
+            if (trace_reader_open(run->world.trace_path, &reader, why, sizeof(why)) == 0) {
+                run->trace_records = trace_reader_count(reader);
+            }
+        }
+        if (reader != NULL && wants_steps(run) && trace_join(reader, &join) < 0) {
+            snprintf(why, sizeof(why), "not enough memory to read the trace");
+        }
+    }
+    expect_finish(&run->expectations, run->lab, join, why);
+    join_free(join);
+    trace_reader_close(reader);
+}
+
+/* ---- the whole --------------------------------------------------------------------- */
+
+static int set_up(struct run *run)
+{
+    struct lua_host_opts host = {.instructions_max = run->opts.instructions_max,
+                                 .seed = run->opts.world.seed,
+                                 .out = run->out,
+                                 .is_stopped = run_is_stopped,
+                                 .arg = run};
+
+    run->started_ns = os_monotonic_ns(run->world.os);
+    run->deadline_ns = run->started_ns + run->opts.timeout_ns;
+    if (lab_new(&run->world, &run->lab) < 0) {
+        return -ENOMEM;
+    }
+    run->lab->is_stopped = run_is_stopped;
+    run->lab->stop_arg = run;
+    run->host = lua_host_new(&host);
+    if (run->host == NULL) {
+        return -ENOMEM;
+    }
+    run->host->user = run;
+    return 0;
+}
+
+/* What the virtual or the real main thread does. */
+static void run_in_world(void *arg)
+{
+    struct run *run = arg;
+    struct run_census before;
+    int code = EXIT_CANNOT;
+
+    expect_init(&run->expectations);
+    if (set_up(run) < 0) {
+        fprintf(run->err, "msgrlab run: no memory to begin with\n");
+    } else {
+        before = run->world.sim == NULL ? run_census() : (struct run_census){0};
+        run_script(run, run->text, run->len);
+        run->phase = RUN_SHUTDOWN;
+        run->ended_ns = os_monotonic_ns(run->world.os);
+        lab_shutdown(run->lab);
+        look_for_leaks(run, &before);
+        judge(run);
+        run->phase = RUN_DONE;
+        code = run_summary(run);
+    }
+    run_sign(run, code, "");
+    lua_host_free(run->host);
+    expect_fini(&run->expectations);
+    lab_free(run->lab);
+}
+
+/* How to have the same run again, on a line of its own. */
+static void say_again(const struct run *run)
+{
+    char *again = run->opts.again == NULL ? record_again(&run->opts) : NULL;
+
+    if (run->opts.again != NULL || again != NULL) {
+        fprintf(run->err, "again: %s\n", again != NULL ? again : run->opts.again);
+    }
+    free(again);
+}
+
+/* The simulated world stopped moving: its threads are stuck in the middle of what they did,
+ * so all that can be done is to say who waits for what, and keep the trace. */
+static void end_stuck_run(struct run *run, int code)
+{
+    run->outcome->poisoned = true;
+    run->outcome->report = strdup(world_report(&run->world));
+    fprintf(run->err, "msgrlab run: %s\n%s\n",
+            code == EXIT_SAFETY ? "an invariant was violated" : "the run does not go on",
+            world_report(&run->world));
+    run_print_expectations(run, true);
+    finish_trace(run);
+    if (run->world.trace_kept) {
+        fprintf(run->err, "The trace up to here is in %s.\n", run->world.trace_path);
+    }
+    say_again(run);
+    run_sign(run, code, world_signature(&run->world));
+}
+
+/* What the simulated world knows when it is over. */
+static void ask_world(struct run *run)
+{
+    struct sim_world *sim = run->world.sim;
+    struct run_outcome *outcome = run->outcome;
+    struct sim_world_stats stats;
+
+    outcome->virtual_ns = os_monotonic_ns(run->world.os) - run->started_ns;
+    if (sim != NULL) {
+        sim_world_stats(sim, &stats);
+        outcome->points = stats.points;
+        outcome->schedule = stats.schedule;
+        outcome->stopped_id = run->world.stopped_id;
+    }
+    for (int id = 0; id < FAULT_COUNT; id++) {
+        struct fault_counts counts;
+
+        sim_faults_counts(run->world.faults, (enum fault_id)id, &counts);
+        outcome->fired[id] = (uint32_t)MIN(counts.fired, (uint64_t)UINT32_MAX);
+    }
+    if (sim != NULL && run->opts.log) {
+        outcome->n_decisions = (uint32_t)sim_world_decisions(sim)->n_log;
+        outcome->decisions = sim_decisions_text(sim_world_decisions(sim));
+    }
+}
+
+/* What a crash leaves: a record without a log, as the seed gives the run again. NULL: no
+ * memory. */
+static char *crash_record(const struct run *run)
+{
+    struct record record;
+
+    record_of_run(&run->opts, run->outcome, &record);
+    record.outcome = "crash";
+    record.code = EXIT_CRASH;
+    record.hashed = false;
+    return record_format(&record);
+}
+
+static int expect_crash(struct run *run, struct run_guard *guard)
+{
+    char *again = record_again(&run->opts), *text = NULL;
+    int rc = -ENOMEM;
+
+    if (run->opts.record_path != NULL) { /* reads the program's whole file */
+        text = crash_record(run);
+    }
+    if (again != NULL) {
+        rc = run_guard_crash(guard, run->opts.again != NULL ? run->opts.again : again,
+                             run->opts.record_path, text);
+    }
+    free(again);
+    free(text);
+    return rc;
+}
+
+static void run_guarded(struct run *run)
+{
+    struct run_guard guard;
+    int code;
+
+    if (!run->opts.bare && start_guard(run, &guard) < 0) {
+        fprintf(run->err, "msgrlab run: no memory, or no thread, to begin with\n");
+        run_sign(run, EXIT_CANNOT, "");
+        return;
+    }
+    if (run->world.sim != NULL && !run->opts.bare && expect_crash(run, &guard) < 0) {
+        fprintf(run->err, "note: no memory to prepare for a crash\n");
+    }
+    code = world_run(&run->world, run_in_world, run);
+    if (code != EXIT_OK) {
+        end_stuck_run(run, code);
+    }
+    ask_world(run);
+    if (!run->opts.bare) {
+        run_guard_stop(&guard);
+    }
+}
+
+/* Where a quiet run prints. NULL: no descriptor for it. */
+static FILE *open_nowhere(void)
+{
+    return fopen("/dev/null", "we");
+}
+
+/* The run is over and goes by what it did; that packets are missing is said beside it. */
+static void finish_pcap(struct run *run)
+{
+    const char *path = run->opts.world.pcap_path;
+    uint64_t packets;
+
+    if (run->world.pcap == NULL) {
+        return;
+    }
+    run->outcome->pcap_error = world_close_pcap(&run->world, &packets);
+    if (run->outcome->pcap_error < 0) {
+        fprintf(run->err,
+                "msgrlab run: cannot write the packets to %s: %s; the first of them may be "
+                "there\n",
+                path, strerror(-run->outcome->pcap_error));
+    } else {
+        fprintf(run->out, "packets       %s: %llu\n", path, (unsigned long long)packets);
+    }
+}
+
+static void run_script_file(struct run *run)
+{
+    struct run_opts *opts = &run->opts;
+    char why[700] = "", *text = NULL;
+    int code, rc = read_script(opts->script, &text, &run->len);
+
+    if (rc < 0) {
+        fprintf(run->err, "msgrlab run: cannot read %s: %s\n", opts->script,
+                rc == -EFBIG ? "it is longer than 4 MiB" : strerror(-rc));
+        run_sign(run, EXIT_FILE, "");
+        return;
+    }
+    trace_hash_init(&run->outcome->script);
+    trace_hash_add(&run->outcome->script, text, run->len);
+    run->text = text;
+    opts->world.log = opts->log;
+    opts->world.steps = memmem(text, run->len, "steps", strlen("steps")) != NULL;
+    opts->world.time_max_ns = opts->timeout_ns + SIM_GRACE_NS;
+    code = world_open(&opts->world, &run->world, why, sizeof(why));
+    if (code == EXIT_OK) {
+        run_guarded(run);
+        finish_pcap(run);
+        world_close(&run->world);
+    } else {
+        fprintf(run->err, "msgrlab run: %s\n", why);
+        run_sign(run, code, "");
+    }
+    free(text);
+}
+
+int run_scenario(const struct run_opts *opts, struct run_outcome *ret)
+{
+    FILE *nowhere = opts->quiet ? open_nowhere() : NULL;
+    struct run run = {.opts = *opts,
+                      .outcome = ret,
+                      .out = opts->out != NULL ? opts->out : stdout,
+                      .err = opts->err != NULL ? opts->err : stderr};
+
+    *ret = (struct run_outcome){0};
+    if (nowhere != NULL) {
+        run.out = run.err = nowhere;
+    }
+    run_script_file(&run);
+    if (nowhere != NULL) {
+        fclose(nowhere);
+    }
+    return ret->code;
+}

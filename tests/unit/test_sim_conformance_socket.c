@@ -1,5 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* The contract of os.h as test_os_socket.c has it, for the virtual os. */
-#include "tests/unit/test_sim_conformance.h"
-
-#include "tests/conformance/test_os_socket.c"

@@ -1,5 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* What every transport does, as test_network_stack.c has it, in the simulated world. */
-#include "tests/unit/test_sim_conformance_stack.h"
-
-#include "tests/conformance/test_network_stack.c"
