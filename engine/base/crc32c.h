@@ -4,8 +4,8 @@
  * inversion. Preambles use seed 0, segments seed 0xffffffff. Chains: crc32c(crc32c(s, a),
  * b) = crc of ab. Any thread.
  */
-#ifndef MSGRLAB_ENGINE_CRC32C_H
-#define MSGRLAB_ENGINE_CRC32C_H
+#ifndef MSGRLAB_ENGINE_BASE_CRC32C_H
+#define MSGRLAB_ENGINE_BASE_CRC32C_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -17,8 +17,8 @@
  * the messenger's tables, file events and timers), one per posted external event, one per
  * message or event in the dispatch queue, and the user's.
  */
-#ifndef MSGRLAB_ENGINE_CONNECTION_H
-#define MSGRLAB_ENGINE_CONNECTION_H
+#ifndef MSGRLAB_ENGINE_MSGR_CONNECTION_H
+#define MSGRLAB_ENGINE_MSGR_CONNECTION_H
 
 #include "engine/buffer.h"
 #include "engine/messenger.h"

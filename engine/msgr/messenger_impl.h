@@ -3,8 +3,8 @@
  * messenger_impl.h: the messenger's struct and what connections and listeners need of it.
  * Private to engine/.
  */
-#ifndef MSGRLAB_ENGINE_MESSENGER_IMPL_H
-#define MSGRLAB_ENGINE_MESSENGER_IMPL_H
+#ifndef MSGRLAB_ENGINE_MSGR_MESSENGER_IMPL_H
+#define MSGRLAB_ENGINE_MSGR_MESSENGER_IMPL_H
 
 #include "engine/msgr/connection.h"
 #include "engine/queue/dispatch_queue.h"

@@ -8,8 +8,8 @@
  * know (as Ceph does), and return 0 or -EBADMSG. Pointers in decoded structs (payloads)
  * point into the input. Encoders fail (writer->failed) only when the writer is too small.
  */
-#ifndef MSGRLAB_ENGINE_FRAMES_H
-#define MSGRLAB_ENGINE_FRAMES_H
+#ifndef MSGRLAB_ENGINE_PROTO_FRAMES_H
+#define MSGRLAB_ENGINE_PROTO_FRAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * NULL with length 0 is an empty piece; hence the tests for 0 below, since C does not
  * define NULL + 0.
  */
-#ifndef MSGRLAB_ENGINE_WIRE_H
-#define MSGRLAB_ENGINE_WIRE_H
+#ifndef MSGRLAB_ENGINE_PROTO_WIRE_H
+#define MSGRLAB_ENGINE_PROTO_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

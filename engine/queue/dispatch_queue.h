@@ -9,8 +9,8 @@
  * Connection events go before everything and are never discarded. Bound: the messenger's
  * dispatch throttle, which connections hold before they read a message.
  */
-#ifndef MSGRLAB_ENGINE_DISPATCH_QUEUE_H
-#define MSGRLAB_ENGINE_DISPATCH_QUEUE_H
+#ifndef MSGRLAB_ENGINE_QUEUE_DISPATCH_QUEUE_H
+#define MSGRLAB_ENGINE_QUEUE_DISPATCH_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
  *   levels[1] 127: m9 m10 m13           sorted array; an emptied level keeps its place
  *   levels[2]  64: m11                  until the place is needed
  */
-#ifndef MSGRLAB_ENGINE_OUT_QUEUE_H
-#define MSGRLAB_ENGINE_OUT_QUEUE_H
+#ifndef MSGRLAB_ENGINE_QUEUE_OUT_QUEUE_H
+#define MSGRLAB_ENGINE_QUEUE_OUT_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -22,8 +22,8 @@
  * behind all lanes until that has been served: the priorities suffer, the order of one
  * connection does not, and nothing can fail.
  */
-#ifndef MSGRLAB_ENGINE_PRIORITY_QUEUE_H
-#define MSGRLAB_ENGINE_PRIORITY_QUEUE_H
+#ifndef MSGRLAB_ENGINE_QUEUE_PRIORITY_QUEUE_H
+#define MSGRLAB_ENGINE_QUEUE_PRIORITY_QUEUE_H
 
 #include <stdint.h>
 

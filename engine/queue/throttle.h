@@ -8,8 +8,8 @@
  * Ceph's: they pass when nothing, or nothing beyond the limit, is held.
  * Any thread may call anything.
  */
-#ifndef MSGRLAB_ENGINE_THROTTLE_H
-#define MSGRLAB_ENGINE_THROTTLE_H
+#ifndef MSGRLAB_ENGINE_QUEUE_THROTTLE_H
+#define MSGRLAB_ENGINE_QUEUE_THROTTLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

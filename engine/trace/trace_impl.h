@@ -3,8 +3,8 @@
  * trace_impl.h: the recorder's inside, for trace.c (the file, blocks, records) and
  * trace_names.c (strings and objects). Nobody else includes it.
  */
-#ifndef MSGRLAB_ENGINE_TRACE_IMPL_H
-#define MSGRLAB_ENGINE_TRACE_IMPL_H
+#ifndef MSGRLAB_ENGINE_TRACE_TRACE_IMPL_H
+#define MSGRLAB_ENGINE_TRACE_TRACE_IMPL_H
 
 #include <stdatomic.h>
 

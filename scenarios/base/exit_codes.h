@@ -3,8 +3,8 @@
  * exit_codes.h: what the program's exit codes mean. Scripts and CI rely on the numbers:
  * they never change; --help prints this list.
  */
-#ifndef MSGRLAB_SCENARIOS_EXIT_CODES_H
-#define MSGRLAB_SCENARIOS_EXIT_CODES_H
+#ifndef MSGRLAB_SCENARIOS_BASE_EXIT_CODES_H
+#define MSGRLAB_SCENARIOS_BASE_EXIT_CODES_H
 
 // clang-format off
 /* X(ID, number, meaning). 10 to 13 are given out by the simulated world. */

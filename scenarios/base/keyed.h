@@ -3,8 +3,8 @@
  * keyed.h: numbers that depend on a key and nothing else: payload bytes that name their
  * origin, and the random numbers of a script. Pure functions, any thread.
  */
-#ifndef MSGRLAB_SCENARIOS_KEYED_H
-#define MSGRLAB_SCENARIOS_KEYED_H
+#ifndef MSGRLAB_SCENARIOS_BASE_KEYED_H
+#define MSGRLAB_SCENARIOS_BASE_KEYED_H
 
 #include <stddef.h>
 #include <stdint.h>

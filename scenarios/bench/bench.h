@@ -6,8 +6,8 @@
  *
  * Each function does one measurement and returns 0 with its result, or a negative errno.
  */
-#ifndef MSGRLAB_SCENARIOS_BENCH_H
-#define MSGRLAB_SCENARIOS_BENCH_H
+#ifndef MSGRLAB_SCENARIOS_BENCH_BENCH_H
+#define MSGRLAB_SCENARIOS_BENCH_BENCH_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * narrate.h: a decision as a sentence: "the 17th time a/msgr-worker-0 passes an os call,
  * another thread goes on instead".
  */
-#ifndef MSGRLAB_SCENARIOS_NARRATE_H
-#define MSGRLAB_SCENARIOS_NARRATE_H
+#ifndef MSGRLAB_SCENARIOS_CAMPAIGN_NARRATE_H
+#define MSGRLAB_SCENARIOS_CAMPAIGN_NARRATE_H
 
 #include <stddef.h>
 #include <stdint.h>

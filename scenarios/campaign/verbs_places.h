@@ -3,8 +3,8 @@
  * verbs_places.h: the completion errors and asynchronous events of the verbs, for coverage:
  * those that SEND and RECV on reliable connections can meet, and the others, with reasons.
  */
-#ifndef MSGRLAB_SCENARIOS_VERBS_PLACES_H
-#define MSGRLAB_SCENARIOS_VERBS_PLACES_H
+#ifndef MSGRLAB_SCENARIOS_CAMPAIGN_VERBS_PLACES_H
+#define MSGRLAB_SCENARIOS_CAMPAIGN_VERBS_PLACES_H
 
 /* IBV_WC_... */
 #define WC_ERRORS(X)                                                                       \

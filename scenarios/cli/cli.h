@@ -5,8 +5,8 @@
  *
  * Main thread only (getopt_long has static state).
  */
-#ifndef MSGRLAB_SCENARIOS_CLI_H
-#define MSGRLAB_SCENARIOS_CLI_H
+#ifndef MSGRLAB_SCENARIOS_CLI_CLI_H
+#define MSGRLAB_SCENARIOS_CLI_CLI_H
 
 #include <getopt.h>
 #include <stdbool.h>

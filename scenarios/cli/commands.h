@@ -4,8 +4,8 @@
  * arguments with argv[0] = its name, prints to stdout and stderr, and returns an exit code
  * of exit_codes.h.
  */
-#ifndef MSGRLAB_SCENARIOS_COMMANDS_H
-#define MSGRLAB_SCENARIOS_COMMANDS_H
+#ifndef MSGRLAB_SCENARIOS_CLI_COMMANDS_H
+#define MSGRLAB_SCENARIOS_CLI_COMMANDS_H
 
 // clang-format off
 /* X(name, summary) in the order of --help. */

@@ -5,8 +5,8 @@
  *
  * Main thread only (getopt_long has static state).
  */
-#ifndef MSGRLAB_SCENARIOS_RUN_CLI_H
-#define MSGRLAB_SCENARIOS_RUN_CLI_H
+#ifndef MSGRLAB_SCENARIOS_CLI_RUN_CLI_H
+#define MSGRLAB_SCENARIOS_CLI_RUN_CLI_H
 
 #include "scenarios/cli/cli.h"
 #include "scenarios/run/run.h"

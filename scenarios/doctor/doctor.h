@@ -2,8 +2,8 @@
 /*
  * doctor.h: what the parts of msgrlab doctor share: a line per finding. One thread.
  */
-#ifndef MSGRLAB_SCENARIOS_DOCTOR_H
-#define MSGRLAB_SCENARIOS_DOCTOR_H
+#ifndef MSGRLAB_SCENARIOS_DOCTOR_DOCTOR_H
+#define MSGRLAB_SCENARIOS_DOCTOR_DOCTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

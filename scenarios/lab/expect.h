@@ -7,8 +7,8 @@
  * that was broken later. Not so when the script itself waited for it: what comes later is
  * another part of the story. The scenario's thread only.
  */
-#ifndef MSGRLAB_SCENARIOS_EXPECT_H
-#define MSGRLAB_SCENARIOS_EXPECT_H
+#ifndef MSGRLAB_SCENARIOS_LAB_EXPECT_H
+#define MSGRLAB_SCENARIOS_LAB_EXPECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

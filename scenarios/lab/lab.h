@@ -15,8 +15,8 @@
  * dispatcher callbacks and sender threads keep the books under `lock`. Whatever changes is
  * broadcast on `changed`.
  */
-#ifndef MSGRLAB_SCENARIOS_LAB_H
-#define MSGRLAB_SCENARIOS_LAB_H
+#ifndef MSGRLAB_SCENARIOS_LAB_LAB_H
+#define MSGRLAB_SCENARIOS_LAB_LAB_H
 
 #include <stdbool.h>
 #include <stddef.h>

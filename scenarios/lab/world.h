@@ -6,8 +6,8 @@
  * Main thread only, except the fields, which do not change after world_open. In the
  * simulated world the main thread is the virtual one that world_run starts.
  */
-#ifndef MSGRLAB_SCENARIOS_WORLD_H
-#define MSGRLAB_SCENARIOS_WORLD_H
+#ifndef MSGRLAB_SCENARIOS_LAB_WORLD_H
+#define MSGRLAB_SCENARIOS_LAB_WORLD_H
 
 #include <stdbool.h>
 #include <stddef.h>

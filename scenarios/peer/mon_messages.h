@@ -10,8 +10,8 @@
  * they hold control characters. Pointers in decoded structs point into the input. Encoders
  * fail (writer->failed) only when the writer is too small.
  */
-#ifndef MSGRLAB_SCENARIOS_MON_MESSAGES_H
-#define MSGRLAB_SCENARIOS_MON_MESSAGES_H
+#ifndef MSGRLAB_SCENARIOS_PEER_MON_MESSAGES_H
+#define MSGRLAB_SCENARIOS_PEER_MON_MESSAGES_H
 
 #include <stdbool.h>
 #include <stddef.h>

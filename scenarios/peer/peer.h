@@ -9,8 +9,8 @@
  *
  * Main thread, except dispatcher callbacks.
  */
-#ifndef MSGRLAB_SCENARIOS_PEER_H
-#define MSGRLAB_SCENARIOS_PEER_H
+#ifndef MSGRLAB_SCENARIOS_PEER_PEER_H
+#define MSGRLAB_SCENARIOS_PEER_PEER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -20,8 +20,8 @@
  *
  * Owns nothing that outlives a call but what record_fini frees. Any thread.
  */
-#ifndef MSGRLAB_SCENARIOS_RECORD_H
-#define MSGRLAB_SCENARIOS_RECORD_H
+#ifndef MSGRLAB_SCENARIOS_RUN_RECORD_H
+#define MSGRLAB_SCENARIOS_RUN_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,8 +10,8 @@
  * simulated run, ends the process when something outside the script's reach hangs; nothing
  * else ends the process. A process may run many scenarios, one after the other.
  */
-#ifndef MSGRLAB_SCENARIOS_RUN_H
-#define MSGRLAB_SCENARIOS_RUN_H
+#ifndef MSGRLAB_SCENARIOS_RUN_RUN_H
+#define MSGRLAB_SCENARIOS_RUN_RUN_H
 
 #include <stdbool.h>
 #include <stddef.h>

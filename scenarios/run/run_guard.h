@@ -6,8 +6,8 @@
  *
  * The main thread only. One guard at a time in a process: signals belong to all of it.
  */
-#ifndef MSGRLAB_SCENARIOS_RUN_GUARD_H
-#define MSGRLAB_SCENARIOS_RUN_GUARD_H
+#ifndef MSGRLAB_SCENARIOS_RUN_RUN_GUARD_H
+#define MSGRLAB_SCENARIOS_RUN_RUN_GUARD_H
 
 #include <signal.h>
 #include <stdbool.h>

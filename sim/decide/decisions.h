@@ -18,8 +18,8 @@
  *
  * Integers only. No pointer, address or host state enters a choice.
  */
-#ifndef MSGRLAB_SIM_DECISIONS_H
-#define MSGRLAB_SIM_DECISIONS_H
+#ifndef MSGRLAB_SIM_DECIDE_DECISIONS_H
+#define MSGRLAB_SIM_DECIDE_DECISIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,8 +13,8 @@
  *
  * No row is an excuse: whatever a fault does, a kernel, a network or a machine may do.
  */
-#ifndef MSGRLAB_SIM_FAULTS_FAULT_LIST_H
-#define MSGRLAB_SIM_FAULTS_FAULT_LIST_H
+#ifndef MSGRLAB_SIM_DECIDE_FAULT_LIST_H
+#define MSGRLAB_SIM_DECIDE_FAULT_LIST_H
 
 /* What a fault may legally lead to, for checkers and for scripts that tolerate it. */
 enum fault_consequence {

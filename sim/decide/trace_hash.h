@@ -12,8 +12,8 @@
  *
  * A hasher is for one thread at a time.
  */
-#ifndef MSGRLAB_SIM_TRACE_HASH_H
-#define MSGRLAB_SIM_TRACE_HASH_H
+#ifndef MSGRLAB_SIM_DECIDE_TRACE_HASH_H
+#define MSGRLAB_SIM_DECIDE_TRACE_HASH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -9,8 +9,8 @@
  *
  * ASan, TSan and valgrind are told about every stack and every switch, in coro.c only.
  */
-#ifndef MSGRLAB_SIM_CORO_H
-#define MSGRLAB_SIM_CORO_H
+#ifndef MSGRLAB_SIM_SCHED_CORO_H
+#define MSGRLAB_SIM_SCHED_CORO_H
 
 #include <stddef.h>
 

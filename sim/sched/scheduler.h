@@ -20,8 +20,8 @@
  * The calling OS thread is a virtual thread, too, the "host": it may make os calls outside
  * sched_run. Used by the other files of sim/ only.
  */
-#ifndef MSGRLAB_SIM_SCHEDULER_H
-#define MSGRLAB_SIM_SCHEDULER_H
+#ifndef MSGRLAB_SIM_SCHED_SCHEDULER_H
+#define MSGRLAB_SIM_SCHED_SCHEDULER_H
 
 #include <stdbool.h>
 #include <stdint.h>

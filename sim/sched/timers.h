@@ -4,8 +4,8 @@
  * so that two things of the same instant always come in the same order. Timers are
  * embedded by their owners; the heap only borrows them.
  */
-#ifndef MSGRLAB_SIM_TIMERS_H
-#define MSGRLAB_SIM_TIMERS_H
+#ifndef MSGRLAB_SIM_SCHED_TIMERS_H
+#define MSGRLAB_SIM_SCHED_TIMERS_H
 
 #include <stdbool.h>
 #include <stdint.h>

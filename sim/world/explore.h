@@ -15,8 +15,8 @@
  *
  * One OS thread; worlds are made and freed one after the other.
  */
-#ifndef MSGRLAB_SIM_EXPLORE_H
-#define MSGRLAB_SIM_EXPLORE_H
+#ifndef MSGRLAB_SIM_WORLD_EXPLORE_H
+#define MSGRLAB_SIM_WORLD_EXPLORE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * node.h: one node of the world: its struct os, its threads' handles, its descriptors. Used
  * by the other files of sim/ only.
  */
-#ifndef MSGRLAB_SIM_NODE_H
-#define MSGRLAB_SIM_NODE_H
+#ifndef MSGRLAB_SIM_WORLD_NODE_H
+#define MSGRLAB_SIM_WORLD_NODE_H
 
 #include "engine/os.h"
 #include "sim/check/lock_order.h"

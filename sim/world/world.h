@@ -20,8 +20,8 @@
  * Reading a clock, a random number, thread_self or an address is no such point and takes no
  * time: recording a trace does these, and it must not change the run.
  */
-#ifndef MSGRLAB_SIM_WORLD_H
-#define MSGRLAB_SIM_WORLD_H
+#ifndef MSGRLAB_SIM_WORLD_WORLD_H
+#define MSGRLAB_SIM_WORLD_WORLD_H
 
 #include <stdbool.h>
 #include <stddef.h>

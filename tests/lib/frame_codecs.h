@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * frame_codecs.h: what the unit tests and the fuzz target of engine/proto/frames.h share:
- * every payload behind one decode/encode pair that goes by tag, and a receiver that takes one
- * frame off a byte string. All static, so that a test needs nothing else; any thread.
+ * every payload behind one decode/encode pair that goes by tag, and a receiver that takes
+ * one frame off a byte string. All static, so that a test needs nothing else; any thread.
  */
 #ifndef MSGRLAB_TESTS_LIB_FRAME_CODECS_H
 #define MSGRLAB_TESTS_LIB_FRAME_CODECS_H

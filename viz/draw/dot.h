@@ -10,8 +10,8 @@
  * Text that comes from a trace passes dot_text: printable ASCII, at most 120 characters
  * a line ("..." for the rest), quoted. There are no HTML labels, URLs or images.
  */
-#ifndef MSGRLAB_VIZ_DOT_H
-#define MSGRLAB_VIZ_DOT_H
+#ifndef MSGRLAB_VIZ_DRAW_DOT_H
+#define MSGRLAB_VIZ_DRAW_DOT_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * checked to the last byte, then renamed. Devices, pipes and standard output are written
  * directly.
  */
-#ifndef MSGRLAB_VIZ_OUTPUT_H
-#define MSGRLAB_VIZ_OUTPUT_H
+#ifndef MSGRLAB_VIZ_DRAW_OUTPUT_H
+#define MSGRLAB_VIZ_DRAW_OUTPUT_H
 
 #include <stdio.h>
 

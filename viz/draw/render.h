@@ -5,8 +5,8 @@
  * The child gets an empty environment, 10 s of processor time and 1 GiB of memory, and
  * writes to memory; what it reads was written by this program.
  */
-#ifndef MSGRLAB_VIZ_RENDER_H
-#define MSGRLAB_VIZ_RENDER_H
+#ifndef MSGRLAB_VIZ_DRAW_RENDER_H
+#define MSGRLAB_VIZ_DRAW_RENDER_H
 
 #include <stddef.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * hist.h: a histogram of durations in fixed memory: percentiles within 6 %, exact for the
  * first 64 values. Zero it before use.
  */
-#ifndef MSGRLAB_VIZ_HIST_H
-#define MSGRLAB_VIZ_HIST_H
+#ifndef MSGRLAB_VIZ_JOIN_HIST_H
+#define MSGRLAB_VIZ_JOIN_HIST_H
 
 #include <stdint.h>
 

@@ -23,8 +23,8 @@
  * A join is immutable: any thread may ask. It borrows the reader. Building it is O(n log n)
  * in the records, and takes about 12 bytes a record.
  */
-#ifndef MSGRLAB_VIZ_JOIN_H
-#define MSGRLAB_VIZ_JOIN_H
+#ifndef MSGRLAB_VIZ_JOIN_JOIN_H
+#define MSGRLAB_VIZ_JOIN_JOIN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * join_private.h: what join.c builds and join_query.c answers from. Nobody else includes
  * it.
  */
-#ifndef MSGRLAB_VIZ_JOIN_PRIVATE_H
-#define MSGRLAB_VIZ_JOIN_PRIVATE_H
+#ifndef MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
+#define MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
 
 #include "viz/join/join.h"
 #include "viz/join/map.h"

@@ -3,8 +3,8 @@
  * points.h: engine/trace_points.h as a table, and everything that turns numbers of a record
  * into words. All text is printable ASCII. Any thread.
  */
-#ifndef MSGRLAB_VIZ_POINTS_H
-#define MSGRLAB_VIZ_POINTS_H
+#ifndef MSGRLAB_VIZ_TRACE_POINTS_H
+#define MSGRLAB_VIZ_TRACE_POINTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

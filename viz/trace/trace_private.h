@@ -3,8 +3,8 @@
  * trace_private.h: what trace_reader.c, trace_merge.c and trace_names.c share. Nobody else
  * includes it.
  */
-#ifndef MSGRLAB_VIZ_TRACE_PRIVATE_H
-#define MSGRLAB_VIZ_TRACE_PRIVATE_H
+#ifndef MSGRLAB_VIZ_TRACE_TRACE_PRIVATE_H
+#define MSGRLAB_VIZ_TRACE_TRACE_PRIVATE_H
 
 #include "viz/trace/trace_reader.h"
 

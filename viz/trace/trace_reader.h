@@ -10,8 +10,8 @@
  * A reader is immutable once open: any thread may use it. It owns the mapped file and all
  * text it returns. Memory: the file mapped, and 4 bytes a record.
  */
-#ifndef MSGRLAB_VIZ_TRACE_READER_H
-#define MSGRLAB_VIZ_TRACE_READER_H
+#ifndef MSGRLAB_VIZ_TRACE_TRACE_READER_H
+#define MSGRLAB_VIZ_TRACE_TRACE_READER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 /*
  * center.h: figure A, the event centers, as part of a drawing.
  */
-#ifndef MSGRLAB_VIZ_CENTER_H
-#define MSGRLAB_VIZ_CENTER_H
+#ifndef MSGRLAB_VIZ_VIEWS_CENTER_H
+#define MSGRLAB_VIZ_VIEWS_CENTER_H
 
 #include "viz/draw/dot.h"
 #include "viz/views/view.h"

@@ -6,8 +6,8 @@
  *
  * A "lane" is a thread, or a group of threads when there are too many to draw.
  */
-#ifndef MSGRLAB_VIZ_IOPATH_H
-#define MSGRLAB_VIZ_IOPATH_H
+#ifndef MSGRLAB_VIZ_VIEWS_IOPATH_H
+#define MSGRLAB_VIZ_VIEWS_IOPATH_H
 
 #include "viz/join/hist.h"
 #include "viz/views/view.h"

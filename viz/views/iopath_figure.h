@@ -3,8 +3,8 @@
  * iopath_figure.h: figure B while it is drawn: where its boxes are. view_iopath.c draws the
  * boxes, iopath_lines.c the lines between them.
  */
-#ifndef MSGRLAB_VIZ_IOPATH_FIGURE_H
-#define MSGRLAB_VIZ_IOPATH_FIGURE_H
+#ifndef MSGRLAB_VIZ_VIEWS_IOPATH_FIGURE_H
+#define MSGRLAB_VIZ_VIEWS_IOPATH_FIGURE_H
 
 #include "viz/draw/dot.h"
 #include "viz/views/iopath.h"

@@ -2,8 +2,8 @@
 /*
  * stages.h: where messages spend their time, in nine stages from S1 to the dispatcher.
  */
-#ifndef MSGRLAB_VIZ_STAGES_H
-#define MSGRLAB_VIZ_STAGES_H
+#ifndef MSGRLAB_VIZ_VIEWS_STAGES_H
+#define MSGRLAB_VIZ_VIEWS_STAGES_H
 
 #include "viz/join/hist.h"
 #include "viz/views/view.h"

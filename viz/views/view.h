@@ -3,8 +3,8 @@
  * view.h: what all views share: what they get, and the caption. Each view_*.c writes one
  * view in one or more formats; show.c chooses.
  */
-#ifndef MSGRLAB_VIZ_VIEW_H
-#define MSGRLAB_VIZ_VIEW_H
+#ifndef MSGRLAB_VIZ_VIEWS_VIEW_H
+#define MSGRLAB_VIZ_VIEWS_VIEW_H
 
 #include <stdio.h>
 

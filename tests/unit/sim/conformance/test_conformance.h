@@ -4,8 +4,8 @@
  * it, then the file: every os that a test asks for is a node of its world, and the test
  * itself is a virtual thread of that world.
  */
-#ifndef MSGRLAB_TESTS_UNIT_TEST_SIM_CONFORMANCE_H
-#define MSGRLAB_TESTS_UNIT_TEST_SIM_CONFORMANCE_H
+#ifndef MSGRLAB_TESTS_UNIT_SIM_CONFORMANCE_TEST_CONFORMANCE_H
+#define MSGRLAB_TESTS_UNIT_SIM_CONFORMANCE_TEST_CONFORMANCE_H
 
 #include "sim/world/world.h"
 #include "tests/lib/testlib.h"

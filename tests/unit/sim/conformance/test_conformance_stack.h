@@ -3,8 +3,8 @@
  * test_conformance_stack.h: the transports of the simulated world, in the place of the
  * table in teststack.h. Include it before a file of tests/conformance.
  */
-#ifndef MSGRLAB_TESTS_UNIT_TEST_SIM_CONFORMANCE_STACK_H
-#define MSGRLAB_TESTS_UNIT_TEST_SIM_CONFORMANCE_STACK_H
+#ifndef MSGRLAB_TESTS_UNIT_SIM_CONFORMANCE_TEST_CONFORMANCE_STACK_H
+#define MSGRLAB_TESTS_UNIT_SIM_CONFORMANCE_TEST_CONFORMANCE_STACK_H
 
 #include <stdio.h>
 

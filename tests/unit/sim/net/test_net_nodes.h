@@ -3,8 +3,8 @@
  * test_net_nodes.h: three nodes, a connection from the first to the second, and what
  * the tests of the network's faults ask of them. The test itself is a thread of the world.
  */
-#ifndef MSGRLAB_TESTS_UNIT_TEST_SIM_NET_NODES_H
-#define MSGRLAB_TESTS_UNIT_TEST_SIM_NET_NODES_H
+#ifndef MSGRLAB_TESTS_UNIT_SIM_NET_TEST_NET_NODES_H
+#define MSGRLAB_TESTS_UNIT_SIM_NET_TEST_NET_NODES_H
 
 #include "engine/util.h"
 #include "sim/faults/faults.h"
