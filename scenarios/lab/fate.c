@@ -18,7 +18,7 @@
 #include "scenarios/lab/lab.h"
 #include "sim/check/checkers.h"
 #include "sim/faults/faults.h"
-#include "sim/net/net_faults.h"
+#include "sim/world/net_control.h"
 #include "sim/world/world.h"
 
 #define PAUSE_WAIT_NS (5 * NSEC_PER_SEC)

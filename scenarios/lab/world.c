@@ -11,7 +11,7 @@
 #include "engine/util.h"
 #include "scenarios/base/exit_codes.h"
 #include "sim/faults/fault_os.h"
-#include "sim/net/net_faults.h"
+#include "sim/world/net_control.h"
 #include "sim/net/pcapng.h"
 #include "sim/net/tap.h"
 #include "sim/rdma/rdma.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* net.c: `net`, the network of the simulated world, as scripts steer it: what a
  * link is like, and what goes wrong with links, connections and addresses
- * (sim/net/net_faults.h). On Linux each is an error that says so. */
+ * (sim/world/net_control.h). On Linux each is an error that says so. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -12,7 +12,7 @@
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 #include "scenarios/run/run.h"
-#include "sim/net/net_faults.h"
+#include "sim/world/net_control.h"
 
 #define RATE_MAX 1000000000000
 #define BYTES_MAX 1000000000

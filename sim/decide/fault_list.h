@@ -138,7 +138,7 @@ enum fault_consequence {
     F(X, R03_FDS,          "r03_fds",          'R', "os",                FC_NO_RESOURCE, \
       "EMFILE once the node has value [16] descriptors open")
 
-/* What the simulated network does to a segment of a connection (net_faults.h); each is a
+/* What the simulated network does to a segment of a connection (world/net_control.h); each is a
  * decision site, and its actor the end which the segment goes to. */
 #define FAULT_PACKET_ROWS(F, X)                                                          \
     F(X, L01_SPIKE,        "l01_spike",        'L', "world.packet",  FC_DELAY,           \
@@ -165,7 +165,7 @@ enum fault_consequence {
       "wrong bytes: value 1 a bit, 2 a byte, 3 zeroes, 4 shuffled, 5 one too "           \
       "many, 6 one too few, 7 older ones, 8 another connection's, 9 no tail")
 
-/* What a script or a test says of links, connections and addresses (net_faults.h). */
+/* What a script or a test says of links, connections and addresses (world/net_control.h). */
 #define FAULT_LINK_ROWS(F, X)                                                            \
     F(X, L01_LATENCY,      "l01_latency",      'L', "world.link",    FC_DELAY,           \
       "latency and jitter of a link: uniform, exponential, or with a tail")              \

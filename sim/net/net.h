@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #include "engine/list.h"
-#include "sim/net/net_faults.h"
+#include "sim/world/net_control.h"
 
 struct sim_node;
 struct sim_socket;
@@ -26,7 +26,7 @@ struct sim_addr {
     uint8_t ip[16]; /* the first 4 for AF_INET */
 };
 
-/* A line that several links share (net_faults.h); lives as the net. */
+/* A line that several links share (world/net_control.h); lives as the net. */
 struct net_line {
     struct list of_net;
     uint64_t bytes_per_sec, queue_bytes;

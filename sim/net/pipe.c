@@ -4,7 +4,7 @@
 #include <poll.h>
 
 #include "engine/util.h"
-#include "sim/net/file.h"
+#include "sim/node/file.h"
 #include "sim/net/ring.h"
 
 #define ATOMIC_BYTES 4096 /* PIPE_BUF: writes up to this are all or nothing */

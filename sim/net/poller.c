@@ -15,7 +15,7 @@
 #include <poll.h>
 
 #include "engine/util.h"
-#include "sim/net/file.h"
+#include "sim/node/file.h"
 
 #define DELAY_US_MAX 100 /* by which readiness may be seen late */
 #define ORDER_MAX 64     /* of so many the next event is chosen */

@@ -3,7 +3,7 @@
 #ifndef MSGRLAB_SIM_NET_SOCKET_H
 #define MSGRLAB_SIM_NET_SOCKET_H
 
-#include "sim/net/file.h"
+#include "sim/node/file.h"
 #include "sim/net/stream.h"
 
 struct sim_socket {

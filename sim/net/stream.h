@@ -28,7 +28,7 @@
 
 #include "sim/faults/faults.h"
 #include "sim/net/net.h"
-#include "sim/world/node.h"
+#include "sim/node/node.h"
 #include "sim/net/ring.h"
 
 struct segment {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/world/node.h"
+#include "sim/node/node.h"
 
 #define TCP_HEADER 20
 #define TCP_SYN_OPTIONS 8

@@ -12,7 +12,7 @@
 #define MSGRLAB_SIM_RDMA_NIC_H
 
 #include "sim/faults/faults.h"
-#include "sim/net/file.h"
+#include "sim/node/file.h"
 #include "sim/rdma/rdma.h"
 
 #define NIC_GIDS 4

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * path.c: what a link of the simulated network does to the device's packets: the same link
- * that carries the streams, with the same settings (sim/net/net_faults.h). What it loses or
+ * that carries the streams, with the same settings (sim/world/net_control.h). What it loses or
  * damages is lost, and the requester sends it again:
  *
  *   time   rate, queue, shared line, latency, jitter, clogs, slots; l01_spike, l14_slot

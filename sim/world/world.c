@@ -5,7 +5,7 @@
 #include <stdarg.h>
 
 #include "engine/util.h"
-#include "sim/net/file.h"
+#include "sim/node/file.h"
 
 /* ---- options ---------------------------------------------------------------------- */
 

@@ -58,7 +58,7 @@ enum sim_jitter_shape {
 };
 
 /* What the network between two nodes is like, one way. What goes wrong with it: see
- * net_faults.h, too. */
+ * net_control.h, too. */
 struct sim_link {
     uint64_t latency_ns;
     uint64_t jitter_ns;     /* up to so much more, by decision (site JITTER) */
@@ -203,7 +203,7 @@ uint64_t sim_world_now(const struct sim_world *w);
 struct sim_decisions *sim_world_decisions(struct sim_world *w);
 void sim_world_stats(const struct sim_world *w, struct sim_world_stats *ret);
 
-/* ---- the network, also while the world runs; more in net_faults.h ---- */
+/* ---- the network, also while the world runs; more in net_control.h ---- */
 
 /* One way, from now on. */
 void sim_world_set_link(struct sim_world *w, struct os *from, struct os *to,

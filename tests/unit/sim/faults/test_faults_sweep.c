@@ -34,7 +34,7 @@ static void tell(void *arg)
 static bool is_for_calls(enum fault_id id)
 {
     return fault_info(id)->decision >= 0 && id != FAULT_R01_ALLOC &&
-           fault_info(id)->group != 'L' && /* test_net_faults.c has these */
+           fault_info(id)->group != 'L' && /* test_net_control.c has these */
            fault_info(id)->group != 'V';   /* ... and test_rdma_faults.c */
 }
 

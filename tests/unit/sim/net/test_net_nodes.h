@@ -8,7 +8,7 @@
 
 #include "engine/util.h"
 #include "sim/faults/faults.h"
-#include "sim/net/net_faults.h"
+#include "sim/world/net_control.h"
 #include "tests/lib/testlib.h"
 #include "tests/lib/testos.h"
 

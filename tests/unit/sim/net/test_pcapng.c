@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
-#include "sim/world/node.h"
+#include "sim/node/node.h"
 #include "sim/net/pcapng.h"
 #include "sim/net/tap.h"
 #include "tests/lib/testlib.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/check/lock_order.h"
+#include "sim/sched/lock_order.h"
 #include "sim/world/world.h"
 #include "tests/lib/testlib.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lock_order.c: the graph of classes and the pairs within one. */
-#include "sim/check/lock_order.h"
+#include "sim/sched/lock_order.h"
 
 #include <string.h>
 

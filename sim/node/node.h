@@ -3,11 +3,11 @@
  * node.h: one node of the world: its struct os, its threads' handles, its descriptors. Used
  * by the other files of sim/ only.
  */
-#ifndef MSGRLAB_SIM_WORLD_NODE_H
-#define MSGRLAB_SIM_WORLD_NODE_H
+#ifndef MSGRLAB_SIM_NODE_NODE_H
+#define MSGRLAB_SIM_NODE_NODE_H
 
 #include "engine/os.h"
-#include "sim/check/lock_order.h"
+#include "sim/sched/lock_order.h"
 #include "sim/net/net.h"
 #include "sim/sched/scheduler.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "engine/util.h"
-#include "sim/world/node.h"
+#include "sim/node/node.h"
 
 #define REALTIME_START_NS (1767225600ULL * NSEC_PER_SEC) /* 2026-01-01 00:00 UTC */
 /* Reading the clock takes no time (world.h). Who does nothing else for so many readings is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net_faults.h: what can go wrong between nodes, while the world runs or before.
+ * net_control.h: what can go wrong between nodes, while the world runs or before.
  *
  * Three ways lead to it:
  *
@@ -20,8 +20,8 @@
  *
  * `os` may be what decorates a node. Any thread of the world may call.
  */
-#ifndef MSGRLAB_SIM_NET_NET_FAULTS_H
-#define MSGRLAB_SIM_NET_NET_FAULTS_H
+#ifndef MSGRLAB_SIM_WORLD_NET_CONTROL_H
+#define MSGRLAB_SIM_WORLD_NET_CONTROL_H
 
 #include <stdbool.h>
 #include <stdint.h>

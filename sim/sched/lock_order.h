@@ -7,8 +7,8 @@
  * "B was taken while A was held" is an edge from A to B; a circle of edges is a violation.
  * Of two mutexes of one class the order of these two counts. Used by sync.c only.
  */
-#ifndef MSGRLAB_SIM_CHECK_LOCK_ORDER_H
-#define MSGRLAB_SIM_CHECK_LOCK_ORDER_H
+#ifndef MSGRLAB_SIM_SCHED_LOCK_ORDER_H
+#define MSGRLAB_SIM_SCHED_LOCK_ORDER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,10 +5,10 @@
  *
  *     node.files[fd] --> sim_file --watches--> epoll item | a thread inside poll or select
  */
-#ifndef MSGRLAB_SIM_NET_FILE_H
-#define MSGRLAB_SIM_NET_FILE_H
+#ifndef MSGRLAB_SIM_NODE_FILE_H
+#define MSGRLAB_SIM_NODE_FILE_H
 
-#include "sim/world/node.h"
+#include "sim/node/node.h"
 
 struct sim_file_ops {
     int (*ready)(struct sim_file *f); /* the poll(2) bits that hold now */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net_faults.c: what is said by name of links, connections and addresses. */
-#include "sim/net/net_faults.h"
+/* net_control.c: what is said by name of links, connections and addresses. */
+#include "sim/world/net_control.h"
 
 #include <errno.h>
 

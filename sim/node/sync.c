@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/world/node.h"
+#include "sim/node/node.h"
 
 #define SPURIOUS_US_MAX 1000
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_net_faults.c: each fault of links and segments by itself: it happens, where and
+ * test_net_control.c: each fault of links and segments by itself: it happens, where and
  * when it was said, and is gone after the heal.
  */
 #include <errno.h>

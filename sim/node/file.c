@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* file.c: the table of descriptors, read, write and close, and struct os_io_ops. */
-#include "sim/net/file.h"
+#include "sim/node/file.h"
 
 #include <errno.h>
 #include <string.h>
