@@ -138,8 +138,8 @@ enum fault_consequence {
     F(X, R03_FDS,          "r03_fds",          'R', "os",                FC_NO_RESOURCE, \
       "EMFILE once the node has value [16] descriptors open")
 
-/* What the simulated network does to a segment of a connection (world/net_control.h); each is a
- * decision site, and its actor the end which the segment goes to. */
+/* What the simulated network does to a segment of a connection (world/net_control.h); each
+ * is a decision site, and its actor the end which the segment goes to. */
 #define FAULT_PACKET_ROWS(F, X)                                                          \
     F(X, L01_SPIKE,        "l01_spike",        'L', "world.packet",  FC_DELAY,           \
       "a segment takes time longer; drawn: 1ms, 10ms, 100ms")                            \
@@ -165,7 +165,8 @@ enum fault_consequence {
       "wrong bytes: value 1 a bit, 2 a byte, 3 zeroes, 4 shuffled, 5 one too "           \
       "many, 6 one too few, 7 older ones, 8 another connection's, 9 no tail")
 
-/* What a script or a test says of links, connections and addresses (world/net_control.h). */
+/* What a script or a test says of links, connections and addresses
+ * (world/net_control.h). */
 #define FAULT_LINK_ROWS(F, X)                                                            \
     F(X, L01_LATENCY,      "l01_latency",      'L', "world.link",    FC_DELAY,           \
       "latency and jitter of a link: uniform, exponential, or with a tail")              \
@@ -223,8 +224,8 @@ enum fault_consequence {
     F(X, P01_POWER_LOSS,   "p01_power_loss",   'P', "world.node",        FC_NODE_LOSS,   \
       "the machine dies: nothing is sent any more")
 
-/* What the virtual RDMA device does wrong (sim/rdma); each is a decision site, and its actor
- * the queue pair or the device. Never without such a device. */
+/* What the virtual RDMA device does wrong (sim/rdma); each is a decision site, and its
+ * actor the queue pair or the device. Never without such a device. */
 #define FAULT_VERBS_ROWS(F, X)                                                           \
     F(X, V01_LIST,         "v01_list",         'V', "verbs.device",  FC_LOST_NODE,       \
       "there is no device when the stack looks for one")                                 \

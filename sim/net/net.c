@@ -61,9 +61,9 @@ struct net_link *net_link_between(struct sim_node *from, struct sim_node *to)
     }
     link = calloc(1, sizeof(*link));
     CHECK(link != NULL);
-    *link = (struct net_link){
-        .world = from->world, .from = from->base.node, .to = to->base.node};
-    link->is = from == to ? from->world->opts.loopback : from->world->opts.link;
+    *link =
+        (struct net_link){.env = from->env, .from = from->base.node, .to = to->base.node};
+    link->is = from == to ? from->env->opts->loopback : from->env->opts->link;
     snprintf(link->names[0], sizeof(link->names[0]), "%.15s", from->base.name);
     snprintf(link->names[1], sizeof(link->names[1]), "%.15s", to->base.name);
     net_link_changed(link);
@@ -74,7 +74,7 @@ struct net_link *net_link_between(struct sim_node *from, struct sim_node *to)
 
 struct net_link *net_link_back(struct net_link *link)
 {
-    struct net_link *back = find_link(&link->world->net, link->to, link->from);
+    struct net_link *back = find_link(link->env->net, link->to, link->from);
 
     CHECK(back != NULL); /* a connection makes both */
     return back;
@@ -94,8 +94,8 @@ void net_link_changed(struct net_link *link)
 
 bool net_link_is_cut(const struct net_link *link)
 {
-    return link->cut || link->world->net.down[link->to] ||
-           link->blink_until > link->world->sched.now;
+    return link->cut || link->env->net->down[link->to] ||
+           link->blink_until > link->env->sched->now;
 }
 
 void net_links_healed(struct net *net)
@@ -103,29 +103,6 @@ void net_links_healed(struct net *net)
     list_for_each_safe(&net->streams, it)
     {
         stream_link_healed(container_of(it, struct stream, of_net));
-    }
-}
-
-void sim_world_set_link(struct sim_world *w, struct os *from, struct os *to,
-                        const struct sim_link *is)
-{
-    struct net_link *link = net_link_between(to_node(from), to_node(to));
-
-    (void)w;
-    link->is = *is;
-    net_link_changed(link);
-}
-
-void sim_world_cut(struct sim_world *w, struct os *from, struct os *to, bool cut)
-{
-    struct net_link *link = net_link_between(to_node(from), to_node(to));
-
-    link->cut = cut;
-    net_link_changed(link);
-    if (cut) {
-        stream_count_fault(link, FAULT_L06_CUT);
-    } else {
-        net_links_healed(&w->net);
     }
 }
 
@@ -257,9 +234,9 @@ struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr)
         listener = net_find_listener(net_of(self), self->base.node, addr);
         return listener != NULL ? listener->file.node : self;
     }
-    list_for_each(&self->world->nodes, it)
+    list_for_each(&self->env->nodes, it)
     {
-        struct sim_node *n = container_of(it, struct sim_node, of_world);
+        struct sim_node *n = container_of(it, struct sim_node, of_env);
 
         if (net_is_local(n, addr)) {
             dead = n; /* the machine is there, even if its process died */

@@ -15,9 +15,10 @@
 #include <sys/socket.h>
 
 #include "engine/list.h"
-#include "sim/world/net_control.h"
+#include "sim/net/link_faults.h"
+#include "sim/node/node.h"
 
-struct sim_node;
+struct sim_faults;
 struct sim_socket;
 
 struct sim_addr {
@@ -26,7 +27,7 @@ struct sim_addr {
     uint8_t ip[16]; /* the first 4 for AF_INET */
 };
 
-/* A line that several links share (world/net_control.h); lives as the net. */
+/* A line that several links share (sim_net_bottleneck); lives as the net. */
 struct net_line {
     struct list of_net;
     uint64_t bytes_per_sec, queue_bytes;
@@ -36,9 +37,9 @@ struct net_line {
 /* One way between two nodes. */
 struct net_link {
     struct list of_net;
-    struct sim_world *world; /* borrowed */
-    uint8_t from, to;        /* numbers of nodes: a link outlives them */
-    char names[2][16];       /* of these nodes */
+    struct sim_env *env; /* borrowed */
+    uint8_t from, to;    /* numbers of nodes: a link outlives them */
+    char names[2][16];   /* of these nodes */
     struct sim_link is;
     bool cut;
     bool blocks;      /* cut, clogged or with a hole: stream_hold.c looks at what arrives */

@@ -4,7 +4,7 @@
 #include <poll.h>
 
 #include "engine/util.h"
-#include "sim/node/file.h"
+#include "sim/net/os_slots.h"
 #include "sim/net/ring.h"
 
 #define PAIR_BYTES 4096 /* in each direction */

@@ -4,7 +4,7 @@
 #include <poll.h>
 
 #include "engine/util.h"
-#include "sim/node/file.h"
+#include "sim/net/os_slots.h"
 #include "sim/net/ring.h"
 
 #define ATOMIC_BYTES 4096 /* PIPE_BUF: writes up to this are all or nothing */
@@ -143,7 +143,7 @@ int sim_pipe(struct os *os, int ret_fds[2])
         return -ENOMEM;
     }
     p->reader.pipe = p->writer.pipe = p;
-    p->capacity = (size_t)n->world->opts.pipe_bytes;
+    p->capacity = (size_t)n->env->opts->pipe_bytes;
     fds[0] = sim_file_install(n, &p->reader.file, &reader_ops);
     if (fds[0] < 0) {
         free(p);

@@ -15,7 +15,7 @@
 #include <poll.h>
 
 #include "engine/util.h"
-#include "sim/node/file.h"
+#include "sim/net/os_slots.h"
 
 #define DELAY_US_MAX 100 /* by which readiness may be seen late */
 #define ORDER_MAX 64     /* of so many the next event is chosen */
@@ -196,9 +196,9 @@ static void report_mixed_mode(const struct sim_file *f)
 
     if (sim_is_strict(f->node)) {
         snprintf(words, sizeof(words), "mixed_trigger_mode %.31s", f->node->base.name);
-        sim_world_violate(f->node->world, words,
-                          "%s changes the trigger mode of fd %d from edge to level or back",
-                          sched_of_file(f)->current->actor.name, f->fd);
+        sched_violate(f->node->env->sched, words,
+                      "%s changes the trigger mode of fd %d from edge to level or back",
+                      sched_of_file(f)->current->actor.name, f->fd);
     }
 }
 
@@ -421,7 +421,7 @@ static struct poll_watch *poll_watches(struct sim_thread *t, int n)
 static int wait_for_any(struct sim_node *n, const struct pollfd *fds, int n_fds,
                         uint64_t deadline)
 {
-    struct scheduler *s = &n->world->sched;
+    struct scheduler *s = n->env->sched;
     struct sim_thread *me = s->current;
     struct poll_watch *watches = poll_watches(me, n_fds);
     struct sim_queue queue;
@@ -467,7 +467,7 @@ static int tell_some(struct pollfd *fds, int n_fds, int got, int first, int keep
 /* What is ready may be seen late, and not all of it at once. */
 static int distort(struct sim_node *n, struct pollfd *fds, int n_fds, int got)
 {
-    struct scheduler *s = &n->world->sched;
+    struct scheduler *s = n->env->sched;
     uint64_t us = pick(s, SIM_SITE_EVENT_DELAY, DELAY_US_MAX + 1);
     struct sim_queue late;
     int first, keep;
@@ -487,7 +487,7 @@ static int distort(struct sim_node *n, struct pollfd *fds, int n_fds, int got)
 
 static int poll_until(struct sim_node *n, struct pollfd *fds, int n_fds, int64_t timeout_ns)
 {
-    struct scheduler *s = &n->world->sched;
+    struct scheduler *s = n->env->sched;
     uint64_t deadline = sched_deadline(s, timeout_ns);
     int got, err = 0;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* socket.c: the slots of struct os_io_ops about sockets. */
+#include "sim/net/os_slots.h"
 #include "sim/net/socket.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ static int find_socket(struct os *os, int fd, struct sim_socket **ret)
         return -EBADF;
     }
     if (f->ops != &socket_ops) {
-        return sim_file_is_dead(f) ? -ECONNRESET : -ENOTSOCK;
+        return f->is_dead ? -ECONNRESET : -ENOTSOCK;
     }
     *ret = to_socket(f);
     return 0;
@@ -136,8 +137,8 @@ static int socket_new(struct sim_node *n, sa_family_t family, struct sim_socket 
         return -ENOMEM;
     }
     s->family = family;
-    s->sndbuf = n->world->opts.sndbuf;
-    s->rcvbuf = n->world->opts.rcvbuf;
+    s->sndbuf = n->env->opts->sndbuf;
+    s->rcvbuf = n->env->opts->rcvbuf;
     list_init(&s->of_port);
     list_init(&s->incoming);
     list_init(&s->accepted);

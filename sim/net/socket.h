@@ -27,7 +27,7 @@ void sim_socket_vanish(struct sim_file *f);
 
 static inline struct net *net_of(const struct sim_node *n)
 {
-    return &n->world->net;
+    return n->env->net;
 }
 
 #endif

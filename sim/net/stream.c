@@ -18,7 +18,7 @@
 
 static struct scheduler *sched_of(const struct stream_end *e)
 {
-    return &e->link->world->sched;
+    return e->link->env->sched;
 }
 
 struct stream_end *stream_peer(struct stream_end *e)
@@ -178,7 +178,7 @@ static void data_arrived(struct stream_end *e, uint64_t end)
 /* The node of this end takes nothing now. */
 static bool is_shut(const struct stream_end *e)
 {
-    return e->link->world->net.shut[e->link->to];
+    return e->link->env->net->shut[e->link->to];
 }
 
 /* Takes in one segment whose time has come; false: its reader's buffer is full. */
@@ -279,7 +279,7 @@ struct segment *stream_push_segment(struct stream_end *e)
 static void send_segment(struct stream_end *to, size_t bytes, bool fin)
 {
     struct net_link *link = to->link;
-    const struct net *net = &link->world->net;
+    const struct net *net = link->env->net;
     uint64_t at;
 
     if (link->special || (net->faults != NULL && sim_faults_wants_packets(net->faults))) {

@@ -156,7 +156,7 @@ enum stream_fate stream_fate_of(struct stream_end *e, size_t bytes);
 static inline bool stream_may_be_held(const struct stream_end *e)
 {
     return e->link->blocks || e->gone || e->hole != SIM_PASS ||
-           e->link->world->net.down[e->link->to];
+           e->link->env->net->down[e->link->to];
 }
 /* Nothing may pass to `e` now: sees to it that it comes later. False: it may after all. */
 bool stream_hold(struct stream_end *e);

@@ -80,7 +80,7 @@ static bool replace_from(const struct place *p, const struct ring *from)
 /* The next connection of the world that has bytes under way. */
 static bool replace_from_another(const struct place *p, struct stream_end *to)
 {
-    struct net *net = &to->link->world->net;
+    struct net *net = to->link->env->net;
     struct list *it = to->stream->of_net.next;
 
     for (; it != &to->stream->of_net; it = it->next) {

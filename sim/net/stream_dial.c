@@ -24,7 +24,7 @@ static void step(void *arg);
 
 static struct scheduler *sched_of(const struct stream *stream)
 {
-    return &stream->ends[0].link->world->sched;
+    return stream->ends[0].link->env->sched;
 }
 
 /* Goes into the phase, whose packet arrives at `to` when its time has come. */
@@ -144,7 +144,7 @@ static bool is_crowded_out(struct stream *stream, const struct sim_socket *liste
         return false;
     }
     stream_count_fault(link, FAULT_S02_BACKLOG);
-    if (!link->world->opts.backlog_refuses) {
+    if (!link->env->opts->backlog_refuses) {
         try_again(stream);
     } else if (stream->phase == STREAM_SYN) {
         refuse(stream, ECONNREFUSED);
@@ -159,7 +159,7 @@ static void syn_arrives(struct stream *stream)
     struct stream_end *server = &stream->ends[1], *client = &stream->ends[0];
     struct net_link *link = server->link;
     struct sim_socket *listener =
-        net_find_listener(&link->world->net, link->from, &server->local);
+        net_find_listener(link->env->net, link->from, &server->local);
 
     if (is_filtered(stream)) {
         return;
@@ -286,7 +286,7 @@ void stream_abort(struct stream *stream, int error)
 static void name_ends(struct stream *stream, const char *from, const char *to)
 {
     struct net_link *link = stream->ends[1].link;
-    struct sim_decisions *d = &link->world->decisions;
+    struct sim_decisions *d = link->env->decisions;
     char name[SIM_ACTOR_NAME];
 
     link->dialled++;

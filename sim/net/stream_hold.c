@@ -33,7 +33,7 @@ const char *const sim_block_names[SIM_BLOCK_COUNT] = {
 
 static uint64_t now_of(const struct stream_end *e)
 {
-    return e->link->world->sched.now;
+    return e->link->env->sched->now;
 }
 
 /* As Linux turns ICMP into errors. */
@@ -62,7 +62,7 @@ int stream_block_errno(enum sim_block how)
 
 void stream_count_fault(const struct net_link *link, enum fault_id id)
 {
-    struct sim_faults *faults = link->world->net.faults;
+    struct sim_faults *faults = link->env->net->faults;
 
     if (faults != NULL) {
         sim_faults_fired(faults, id);
@@ -130,7 +130,7 @@ static void give_up(struct stream_end *e)
 
 static void data_is_lost(struct stream_end *e)
 {
-    const struct sim_world_opts *opts = &e->link->world->opts;
+    const struct sim_world_opts *opts = e->link->env->opts;
     struct stream_end *sender = stream_peer(e);
     uint64_t now = now_of(e), patience = opts->give_up_ns;
 
@@ -178,9 +178,9 @@ bool stream_hold(struct stream_end *e)
             e->late_since = now_of(e);
         }
         if (e->link->clog_until == UINT64_MAX) {
-            sim_timer_cancel(&e->link->world->sched.timers, &e->timer);
+            sim_timer_cancel(&e->link->env->sched->timers, &e->timer);
         } else {
-            sim_timer_arm(&e->link->world->sched.timers, &e->timer, e->link->clog_until);
+            sim_timer_arm(&e->link->env->sched->timers, &e->timer, e->link->clog_until);
         }
         return true;
     case STREAM_IS_LOST:
@@ -214,7 +214,7 @@ void stream_caught_up(struct stream_end *e)
 
 void stream_link_healed(struct stream *stream)
 {
-    struct scheduler *s = &stream->ends[0].link->world->sched;
+    struct scheduler *s = stream->ends[0].link->env->sched;
 
     if (stream->jammed) {
         stream->jammed = false;
@@ -223,7 +223,7 @@ void stream_link_healed(struct stream *stream)
     for (int i = 0; i < 2; i++) {
         struct stream_end *e = &stream->ends[i];
 
-        if (e->link->world->opts.heal_at_once) {
+        if (e->link->env->opts->heal_at_once) {
             e->resend_at = 0;
             stream_arm(e);
         } else if (!sim_timer_is_armed(&e->timer) || e->link->clog_until == 0) {
@@ -236,7 +236,7 @@ void stream_check_addresses(struct stream *stream)
 {
     for (int i = 0; i < 2; i++) {
         struct stream_end *e = &stream->ends[i], *peer = stream_peer(e);
-        const struct net *net = &e->link->world->net;
+        const struct net *net = e->link->env->net;
 
         e->gone = e->link->from != e->link->to &&
                   (net_addr_is_gone(net, e->link->to, &e->local) ||

@@ -20,7 +20,7 @@
 
 static struct scheduler *sched_of(const struct net_link *link)
 {
-    return &link->world->sched;
+    return link->env->sched;
 }
 
 /* ---- choices ---------------------------------------------------------------------- */
@@ -44,8 +44,8 @@ static bool strikes(struct stream_end *to, enum fault_id id, uint16_t rate, uint
                     struct fault_shot *ret)
 {
     const struct net_link *link = to->link;
-    struct sim_decisions *d = &link->world->decisions;
-    struct sim_faults *faults = link->world->net.faults;
+    struct sim_decisions *d = link->env->decisions;
+    struct sim_faults *faults = link->env->net->faults;
     enum sim_site site = (enum sim_site)fault_info(id)->decision;
     struct fault_place place = {.node = link->names[0],
                                 .peer = link->names[1],
@@ -102,7 +102,7 @@ static uint64_t shape_jitter(enum sim_jitter_shape shape, uint64_t hash, uint64_
 static uint64_t draw_jitter(struct stream_end *e)
 {
     const struct sim_link *is = &e->link->is;
-    struct sim_decisions *d = &e->link->world->decisions;
+    struct sim_decisions *d = e->link->env->decisions;
     uint64_t hash;
 
     if (is->jitter_ns == 0) {
@@ -169,7 +169,7 @@ static uint64_t leave_lines(struct net_link *link, uint64_t at, uint64_t bytes)
 /* The time after which it is sent for the k-th time. */
 static uint64_t resend_after(const struct net_link *link, uint64_t k)
 {
-    const struct sim_world_opts *opts = &link->world->opts;
+    const struct sim_world_opts *opts = link->env->opts;
     uint64_t ns = opts->resend_ns + 2 * link->is.latency_ns, sum = 0;
 
     for (uint64_t i = 0; i < k; i++) {
@@ -215,7 +215,7 @@ static uint64_t propose_losses(const struct sim_link *is, bool in_burst, uint64_
 static uint64_t count_losses(struct stream_end *to)
 {
     struct net_link *link = to->link;
-    struct sim_decisions *d = &link->world->decisions;
+    struct sim_decisions *d = link->env->decisions;
     const struct sim_link *is = &link->is;
     struct fault_shot shot;
     uint64_t times = 0, hash;
@@ -243,7 +243,7 @@ static uint64_t count_losses(struct stream_end *to)
 
 bool stream_loses_packet(struct stream_end *to)
 {
-    const struct net *net = &to->link->world->net;
+    const struct net *net = to->link->env->net;
 
     to->packets++;
     if (!to->link->special &&

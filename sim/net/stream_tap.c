@@ -17,9 +17,9 @@
 #include "sim/net/socket.h"
 #include "sim/net/tap.h"
 
-static struct sim_world *world_of(const struct stream_end *e)
+static struct sim_env *env_of(const struct stream_end *e)
 {
-    return e->link->world;
+    return e->link->env;
 }
 
 static const struct stream_end *peer_of(const struct stream_end *e)
@@ -43,7 +43,7 @@ static size_t window_of(const struct stream_end *e)
 {
     size_t used = (size_t)(e->arrived - e->bytes.from);
 
-    return world_of(e)->net.shut[e->link->to] ? 0 : e->rcvbuf - MIN(e->rcvbuf, used);
+    return env_of(e)->net->shut[e->link->to] ? 0 : e->rcvbuf - MIN(e->rcvbuf, used);
 }
 
 /* A packet to `to`, as it is without data. */
@@ -71,8 +71,8 @@ static void tap_packet(const struct stream_end *to, uint32_t seq, int flags)
 {
     struct tap_tcp packet = packet_to(to, seq, flags);
 
-    if (tap_is_on(world_of(to))) {
-        tap_tcp(world_of(to), &packet, NULL, 0);
+    if (tap_is_on(env_of(to))) {
+        tap_tcp(env_of(to), &packet, NULL, 0);
     }
 }
 
@@ -112,14 +112,14 @@ static void tap_bytes(const struct stream_end *to, uint64_t from, uint64_t end, 
 
         packet.flags |= (is_last && n > 0 ? TAP_PSH : 0) | (is_last && fin ? TAP_FIN : 0);
         ring_peek(&to->bytes, from, bytes, n);
-        tap_tcp(world_of(to), &packet, bytes, n);
+        tap_tcp(env_of(to), &packet, bytes, n);
         from += n;
     } while (from < end);
 }
 
 void stream_tap_data(const struct stream_end *to, uint64_t end, size_t bytes, bool fin)
 {
-    if (tap_is_on(world_of(to))) {
+    if (tap_is_on(env_of(to))) {
         tap_bytes(to, end - bytes, end, fin);
     }
 }
@@ -129,7 +129,7 @@ void stream_tap_again(const struct stream_end *to)
     const struct segment *first = &to->segments[to->first];
     uint64_t from = MAX(to->arrived, to->acked);
 
-    if (tap_is_on(world_of(to)) && to->n > 0 && (first->end > from || first->fin)) {
+    if (tap_is_on(env_of(to)) && to->n > 0 && (first->end > from || first->fin)) {
         tap_bytes(to, MIN(from, first->end), first->end, first->fin);
     }
 }

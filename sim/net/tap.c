@@ -11,20 +11,14 @@
 #define TCP_SYN_OPTIONS 8
 #define TCP_WINDOW_SHIFT 7
 
-void sim_world_set_tap(struct sim_world *w, sim_tap_fn fn, void *arg)
+bool tap_is_on(const struct sim_env *env)
 {
-    w->tap = fn;
-    w->tap_arg = arg;
+    return env->tap != NULL;
 }
 
-bool tap_is_on(const struct sim_world *w)
+void tap_emit(const struct sim_env *env, uint8_t from_node, const struct tap_frame *f)
 {
-    return w->tap != NULL;
-}
-
-void tap_emit(struct sim_world *w, uint8_t from_node, const struct tap_frame *f)
-{
-    w->tap(w->tap_arg, from_node, w->sched.now, f->start, f->len);
+    env->tap(env->tap_arg, from_node, env->sched->now, f->start, f->len);
 }
 
 static void put16(uint8_t *at, size_t value)
@@ -131,7 +125,7 @@ static void put_syn_options(uint8_t *at)
     memcpy(at, options, sizeof(options));
 }
 
-void tap_tcp(struct sim_world *w, const struct tap_tcp *segment, const uint8_t *data,
+void tap_tcp(const struct sim_env *env, const struct tap_tcp *segment, const uint8_t *data,
              size_t len)
 {
     uint8_t room[TAP_HEADERS + TCP_HEADER + TCP_SYN_OPTIONS + TAP_TCP_PAYLOAD];
@@ -158,5 +152,5 @@ void tap_tcp(struct sim_world *w, const struct tap_tcp *segment, const uint8_t *
     }
     put_tcp_checksum(&f, segment);
     tap_add_ip(&f, segment->from, segment->to, segment->from_node, segment->to_node, 6);
-    tap_emit(w, segment->from_node, &f);
+    tap_emit(env, segment->from_node, &f);
 }

@@ -19,9 +19,6 @@
 typedef void (*sim_tap_fn)(void *arg, uint8_t from, uint64_t time_ns, const uint8_t *frame,
                            size_t len);
 
-/* One tap a world; NULL takes it away. */
-void sim_world_set_tap(struct sim_world *w, sim_tap_fn fn, void *arg);
-
 /* ---- for those who send ---- */
 
 #define TAP_HEADERS 62 /* Ethernet, IPv6, and UDP: at most */
@@ -33,13 +30,13 @@ struct tap_frame {
 };
 
 /* Whether anybody looks. */
-bool tap_is_on(const struct sim_world *w);
+bool tap_is_on(const struct sim_env *env);
 /* Puts IP and Ethernet headers in front of the frame, in which `protocol` begins; there are
  * at least 54 bytes of room before it. IPv4 if the addresses are. */
 void tap_add_ip(struct tap_frame *f, const struct sim_addr *from, const struct sim_addr *to,
                 uint8_t from_node, uint8_t to_node, uint8_t protocol);
 /* The frame is complete. */
-void tap_emit(struct sim_world *w, uint8_t from_node, const struct tap_frame *f);
+void tap_emit(const struct sim_env *env, uint8_t from_node, const struct tap_frame *f);
 
 enum tap_tcp_flags { TAP_FIN = 1, TAP_SYN = 2, TAP_RST = 4, TAP_PSH = 8, TAP_ACK = 16 };
 
@@ -53,7 +50,7 @@ struct tap_tcp {
     int flags;     /* enum tap_tcp_flags */
     size_t window; /* bytes; as Linux does, SYN says that it is scaled */
 };
-void tap_tcp(struct sim_world *w, const struct tap_tcp *segment, const uint8_t *data,
+void tap_tcp(const struct sim_env *env, const struct tap_tcp *segment, const uint8_t *data,
              size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file.c: the table of descriptors, read, write and close, and struct os_io_ops. */
+/* file.c: the table of descriptors, and what is said of wrong ones. */
 #include "sim/node/file.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 static int grow_files(struct sim_node *n)
 {
-    int size = MIN(MAX(64, n->n_files * 2), n->world->opts.fds_max);
+    int size = MIN(MAX(64, n->n_files * 2), n->env->opts->fds_max);
     struct sim_file **files;
     struct sim_slot *slots;
     size_t more;
@@ -40,7 +40,7 @@ static int grow_files(struct sim_node *n)
 
 static void note_thread(const struct sim_node *n, char name[SLOT_NAME])
 {
-    snprintf(name, SLOT_NAME, "%.31s", n->world->sched.current->actor.name);
+    snprintf(name, SLOT_NAME, "%.31s", n->env->sched->current->actor.name);
 }
 
 int sim_file_install(struct sim_node *n, struct sim_file *f, const struct sim_file_ops *ops)
@@ -153,89 +153,8 @@ int sim_file_bad(struct sim_node *n, enum sim_call call, int fd, int err)
                  ? "double"
                  : "bad_fd",
              sched_call_name(call), n->base.name);
-    sim_world_violate(n->world, words, "%s calls %s with fd %d, which %s%s",
-                      n->world->sched.current->actor.name, sched_call_name(call), fd, text,
-                      recycled ? "; it had closed the use before, too" : "");
+    sched_violate(n->env->sched, words, "%s calls %s with fd %d, which %s%s",
+                  n->env->sched->current->actor.name, sched_call_name(call), fd, text,
+                  recycled ? "; it had closed the use before, too" : "");
     return err;
 }
-
-/* ---- the slots that any descriptor has --------------------------------------------- */
-
-static ssize_t sim_read(struct os *os, int fd, void *buf, size_t len)
-{
-    struct sim_file *f;
-    ssize_t got;
-
-    sched_point(sched_of_os(os), SIM_CALL_read);
-    f = sim_file_get(to_node(os), fd);
-    got = f == NULL ? -EBADF : f->ops->read(f, buf, len);
-    return got == -EBADF ? sim_file_bad(to_node(os), SIM_CALL_read, fd, -EBADF) : got;
-}
-
-static ssize_t sim_write(struct os *os, int fd, const void *buf, size_t len)
-{
-    const struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
-    struct sim_file *f;
-    ssize_t put;
-
-    sched_point(sched_of_os(os), SIM_CALL_write);
-    f = sim_file_get(to_node(os), fd);
-    put = f == NULL ? -EBADF : f->ops->write(f, &iov, 1);
-    return put == -EBADF ? sim_file_bad(to_node(os), SIM_CALL_write, fd, -EBADF) : put;
-}
-
-/* False: it must not be closed, and that was reported. */
-static bool may_close(struct sim_node *n, struct sim_file *f, int fd)
-{
-    char words[100];
-
-    if (f == NULL) {
-        sim_file_bad(n, SIM_CALL_close, fd, -EBADF);
-        return false;
-    }
-    if (!sim_is_strict(n) || !sim_file_is_waited_for(f)) {
-        return true;
-    }
-    snprintf(words, sizeof(words), "close_while_waiting %.31s", n->base.name);
-    sim_world_violate(n->world, words, "%s closes fd %d, and another thread waits for it",
-                      n->world->sched.current->actor.name, fd);
-    return false;
-}
-
-static void sim_close(struct os *os, int fd)
-{
-    struct sim_node *n = to_node(os);
-    struct sim_file *f;
-
-    CHECK(fd >= 0);
-    sched_point(sched_of_os(os), SIM_CALL_close);
-    f = sim_file_get(n, fd);
-    if (may_close(n, f, fd)) {
-        sim_file_close(f);
-    }
-}
-
-const struct os_io_ops sim_os_io_ops = {
-    .epoll_create = sim_epoll_create,
-    .epoll_ctl = sim_epoll_ctl,
-    .epoll_wait = sim_epoll_wait,
-    .poll = sim_poll,
-    .select = sim_select,
-    .pipe = sim_pipe,
-    .pair = sim_pair,
-    .read = sim_read,
-    .write = sim_write,
-    .close = sim_close,
-    .socket = sim_socket,
-    .set_option = sim_set_option,
-    .bind = sim_bind,
-    .listen = sim_listen,
-    .accept = sim_accept,
-    .connect = sim_connect,
-    .connect_result = sim_connect_result,
-    .recv = sim_recv,
-    .send = sim_send,
-    .shutdown = sim_shutdown,
-    .local_addr = sim_local_addr,
-    .peer_addr = sim_peer_addr,
-};

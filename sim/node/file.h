@@ -21,6 +21,7 @@ struct sim_file {
     const struct sim_file_ops *ops;
     struct sim_node *node; /* borrowed */
     int fd;
+    bool is_dead;        /* a socket of a node that was killed: nothing works any more */
     struct list watches; /* of sim_watch.of_file */
 };
 
@@ -41,7 +42,7 @@ struct sim_watch {
 
 static inline struct scheduler *sched_of_file(const struct sim_file *f)
 {
-    return &f->node->world->sched;
+    return f->node->env->sched;
 }
 
 /* Gives the file the lowest free number; it belongs to the node then. -EMFILE, -ENOMEM. */
@@ -56,37 +57,5 @@ void sim_file_close(struct sim_file *f);
 void sim_node_close_all(struct sim_node *n);
 /* The file may have become ready in these ways: an edge. */
 void sim_file_notify(struct sim_file *f, int bits);
-
-/* pipe.c */
-int sim_pipe(struct os *os, int ret_fds[2]);
-
-/* pair.c */
-int sim_pair(struct os *os, int ret_fds[2]);
-
-/* poller.c */
-/* A thread is inside a wait for it. */
-bool sim_file_is_waited_for(const struct sim_file *f);
-int sim_epoll_create(struct os *os);
-int sim_epoll_ctl(struct os *os, int epfd, enum os_epoll_op op, int fd, int mask,
-                  uint64_t cookie);
-int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n,
-                   int64_t timeout_ns);
-int sim_poll(struct os *os, struct pollfd *fds, int n, int64_t timeout_ns);
-int sim_select(struct os *os, int nfds, fd_set *readable, fd_set *writable,
-               int64_t timeout_ns);
-
-/* socket.c */
-int sim_socket(struct os *os, int family);
-int sim_set_option(struct os *os, int fd, enum os_sockopt option, int value);
-int sim_bind(struct os *os, int fd, const struct sockaddr *addr, socklen_t len);
-int sim_listen(struct os *os, int fd, int backlog);
-int sim_accept(struct os *os, int fd, struct sockaddr_storage *ret_peer);
-int sim_connect(struct os *os, int fd, const struct sockaddr *addr, socklen_t len);
-int sim_connect_result(struct os *os, int fd);
-ssize_t sim_recv(struct os *os, int fd, void *buf, size_t len);
-ssize_t sim_send(struct os *os, int fd, const struct iovec *iov, int n, bool more);
-int sim_shutdown(struct os *os, int fd, int how);
-int sim_local_addr(struct os *os, int fd, struct sockaddr_storage *ret_addr);
-int sim_peer_addr(struct os *os, int fd, struct sockaddr_storage *ret_addr);
 
 #endif

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node.h: one node of the world: its struct os, its threads' handles, its descriptors. Used
- * by the other files of sim/ only.
+ * node.h: one node of the world: its struct os, its threads' handles, its descriptors, and
+ * what it may see of the world. Used by the other files of sim/ only.
  */
 #ifndef MSGRLAB_SIM_NODE_NODE_H
 #define MSGRLAB_SIM_NODE_NODE_H
 
 #include "engine/os.h"
-#include "sim/sched/lock_order.h"
-#include "sim/net/net.h"
 #include "sim/sched/scheduler.h"
 
+struct lock_order;
+struct net;
 struct sim_file;
 struct sim_slot;
 
-struct sim_world {
-    struct sim_world_opts opts;
-    struct sim_decisions decisions;
-    struct scheduler sched;
-    struct net net;
-    struct lock_order locks;
-    struct list nodes; /* of sim_node.of_world; owned */
+/* The part of a world that its nodes and what is on them may see. One a world. */
+struct sim_env {
+    const struct sim_world_opts *opts;
+    struct scheduler *sched;
+    struct sim_decisions *decisions;
+    struct net *net;          /* sim/net */
+    struct lock_order *locks; /* the order in which mutexes were taken so far */
+    struct list nodes;        /* of sim_node.of_env; owned by the world */
     void (*tap)(void *arg, uint8_t from, uint64_t time_ns, const uint8_t *frame,
-                size_t len); /* tap.h */
+                size_t len); /* sim/net/tap.h; NULL: nobody looks */
     void *tap_arg;
     void *rdma; /* owned: the RDMA fabric, once there is a device (sim/rdma) */
     void (*rdma_free)(void *rdma);
@@ -30,8 +31,8 @@ struct sim_world {
 
 struct sim_node {
     struct os base;
-    struct sim_world *world; /* borrowed */
-    struct list of_world;
+    struct sim_env *env; /* borrowed from the world */
+    struct list of_env;
     struct sched_group threads;
     bool dead;                   /* killed: its address is another's, or nobody's */
     struct list handles;         /* of sim_handle.of_node; owned */
@@ -61,16 +62,15 @@ static inline struct sim_node *to_node(struct os *os)
 
 static inline struct scheduler *sched_of_os(struct os *os)
 {
-    return &to_node(os)->world->sched;
+    return to_node(os)->env->sched;
 }
 
 static inline bool sim_is_strict(const struct sim_node *n)
 {
-    return n->world->opts.strict && !n->dead;
+    return n->env->opts->strict && !n->dead;
 }
 
-extern const struct os_ops sim_os_ops;       /* threads.c */
-extern const struct os_io_ops sim_os_io_ops; /* file.c */
+extern const struct os_ops sim_os_ops; /* threads.c */
 
 /* sync.c: the slots of struct os_ops about locks. */
 struct os_mutex *sim_mutex_new(struct os *os, const char *name);
@@ -82,11 +82,6 @@ void sim_cond_free(struct os_cond *c);
 int sim_cond_wait(struct os_cond *c, struct os_mutex *m, int64_t timeout_ns);
 void sim_cond_signal(struct os_cond *c);
 void sim_cond_broadcast(struct os_cond *c);
-/* node_death.c: what a socket of a dead node is. */
-bool sim_file_is_dead(const struct sim_file *f);
-/* The machine with the number of this node has power again. */
-void sim_node_boot(struct sim_node *n);
-
 /* Frees what an ended world left. */
 void sim_node_free_locks(struct sim_node *n);
 

@@ -9,6 +9,7 @@
 
 #include "engine/util.h"
 #include "sim/node/node.h"
+#include "sim/sched/lock_order.h"
 
 #define SPURIOUS_US_MAX 1000
 
@@ -27,7 +28,7 @@ struct os_cond {
 
 static struct scheduler *sched_of(const struct sim_node *n)
 {
-    return &n->world->sched;
+    return n->env->sched;
 }
 
 /* ---- what is watched -------------------------------------------------------------- */
@@ -35,20 +36,20 @@ static struct scheduler *sched_of(const struct sim_node *n)
 /* The thread is about to take the mutex. */
 static void check_order(struct os_mutex *m, struct sim_thread *t)
 {
-    struct sim_world *w = m->node->world;
+    struct sim_env *env = m->node->env;
     char text[400], words[100];
 
     for (uint32_t i = 0; i < t->n_held && sim_is_strict(m->node); i++) {
         const struct os_mutex *held = t->held[i];
 
-        if (!lock_order_add(&w->locks, held->id, m->id, t->actor.name, text,
+        if (!lock_order_add(env->locks, held->id, m->id, t->actor.name, text,
                             sizeof(text))) {
             bool in_order = strcmp(held->queue.name, m->queue.name) < 0;
 
             snprintf(words, sizeof(words), "lock_order %.40s %.40s",
                      in_order ? held->queue.name : m->queue.name,
                      in_order ? m->queue.name : held->queue.name);
-            sim_world_violate(w, words, "%s", text);
+            sched_violate(env->sched, words, "%s", text);
         }
     }
 }
@@ -82,9 +83,9 @@ static bool check_holder(const struct os_mutex *m, const char *does)
     }
     CHECK(sim_is_strict(m->node)); /* unlocked by who locked it */
     snprintf(words, sizeof(words), "not_held %.60s", m->queue.name);
-    sim_world_violate(m->node->world, words, "%s %s mutex \"%s\", which %s holds",
-                      s->current->actor.name, does, m->queue.name,
-                      m->queue.owner != NULL ? m->queue.owner->actor.name : "nobody");
+    sched_violate(m->node->env->sched, words, "%s %s mutex \"%s\", which %s holds",
+                  s->current->actor.name, does, m->queue.name,
+                  m->queue.owner != NULL ? m->queue.owner->actor.name : "nobody");
     return false;
 }
 
@@ -98,9 +99,9 @@ static bool check_unused(const struct os_mutex *m)
     }
     CHECK(sim_is_strict(m->node));
     snprintf(words, sizeof(words), "freed_held %.60s", m->queue.name);
-    sim_world_violate(m->node->world, words, "mutex \"%s\" is freed, and %s holds it",
-                      m->queue.name,
-                      m->queue.owner != NULL ? m->queue.owner->actor.name : "nobody");
+    sched_violate(m->node->env->sched, words, "mutex \"%s\" is freed, and %s holds it",
+                  m->queue.name,
+                  m->queue.owner != NULL ? m->queue.owner->actor.name : "nobody");
     return false;
 }
 
@@ -114,7 +115,7 @@ struct os_mutex *sim_mutex_new(struct os *os, const char *name)
         return NULL;
     }
     m->node = to_node(os);
-    m->id = lock_order_id(&m->node->world->locks, name);
+    m->id = lock_order_id(m->node->env->locks, name);
     sched_queue_init(&m->queue, "mutex", name);
     list_init(&m->of_node);
     list_push_back(&m->node->mutexes, &m->of_node);

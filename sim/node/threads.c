@@ -32,7 +32,7 @@ static uint64_t sim_random64(struct os *os)
 {
     struct sim_node *n = to_node(os);
 
-    return sim_mix(sim_mix(n->world->opts.seed, os->node), ++n->randoms);
+    return sim_mix(sim_mix(n->env->opts->seed, os->node), ++n->randoms);
 }
 
 /* ---- handles ---------------------------------------------------------------------- */

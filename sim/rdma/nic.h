@@ -12,6 +12,7 @@
 #define MSGRLAB_SIM_RDMA_NIC_H
 
 #include "sim/faults/faults.h"
+#include "sim/net/net.h"
 #include "sim/node/file.h"
 #include "sim/rdma/rdma.h"
 
@@ -274,11 +275,11 @@ static inline struct nic_context *to_context(struct ibv_context *ctx)
 }
 static inline struct scheduler *nic_sched(const struct nic *nic)
 {
-    return &nic->node->world->sched;
+    return nic->node->env->sched;
 }
 static inline struct sim_decisions *nic_decisions(const struct nic *nic)
 {
-    return &nic->node->world->decisions;
+    return nic->node->env->decisions;
 }
 
 /* The start of a control verb: time passes. 0, or -EIO when the device failed. */

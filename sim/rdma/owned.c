@@ -96,10 +96,10 @@ static void look(const struct nic *nic, const struct nic_pd *pd, const struct ni
     }
     snprintf(words, sizeof(words), "owned_buffer %s %.31s", is_send ? "send" : "recv",
              nic->node->base.name);
-    sim_world_violate(nic->node->world, words,
-                      "%s: somebody wrote to the memory of a posted %s, wr_id %#" PRIx64
-                      " of %" PRIu32 " bytes, before it was over",
-                      nic->actor.name, is_send ? "send" : "receive", wqe->wr_id, wqe->len);
+    sched_violate(nic->node->env->sched, words,
+                  "%s: somebody wrote to the memory of a posted %s, wr_id %#" PRIx64
+                  " of %" PRIu32 " bytes, before it was over",
+                  nic->actor.name, is_send ? "send" : "receive", wqe->wr_id, wqe->len);
 }
 
 void nic_own_send(struct nic_qp *qp, uint32_t index)

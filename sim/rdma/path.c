@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * path.c: what a link of the simulated network does to the device's packets: the same link
- * that carries the streams, with the same settings (sim/world/net_control.h). What it loses or
- * damages is lost, and the requester sends it again:
+ * that carries the streams, with the same settings (sim/world/net_control.h). What it
+ * loses or damages is lost, and the requester sends it again:
  *
  *   time   rate, queue, shared line, latency, jitter, clogs, slots; l01_spike, l14_slot
  *   order  l05_reorder lets the packets behind overtake
@@ -36,8 +36,8 @@ static bool chance(struct nic_qp *qp, enum sim_site site, uint16_t rate)
 static void count(struct net_link *link, enum fault_id id)
 {
     link->stats.dropped++;
-    if (link->world->net.faults != NULL) {
-        sim_faults_fired(link->world->net.faults, id);
+    if (link->env->net->faults != NULL) {
+        sim_faults_fired(link->env->net->faults, id);
     }
 }
 

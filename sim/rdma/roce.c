@@ -162,12 +162,12 @@ static void emit(const struct nic_qp *qp, const struct nic_packet *p, uint32_t i
     headers = f.len - headers - 14; /* of IP */
     icrc = icrc_of(f.start + 14, f.len - 14 - ICRC, headers == 20);
     memcpy(icrc_at, &icrc, sizeof(icrc)); /* least significant byte first */
-    tap_emit(qp->nic->node->world, from_node, &f);
+    tap_emit(qp->nic->node->env, from_node, &f);
 }
 
 void nic_tap_packet(const struct nic_qp *qp, const struct nic_packet *p, uint8_t to_node)
 {
-    if (tap_is_on(qp->nic->node->world)) {
+    if (tap_is_on(qp->nic->node->env)) {
         for (uint32_t i = 0; i < p->n_psn; i++) {
             emit(qp, p, i, to_node);
         }

@@ -29,8 +29,8 @@ static void fabric_free(void *arg)
 
 struct rdma_fabric *nic_fabric(struct sim_node *node)
 {
-    struct sim_world *world = node->world;
-    struct rdma_fabric *fabric = world->rdma;
+    struct sim_env *env = node->env;
+    struct rdma_fabric *fabric = env->rdma;
 
     if (fabric == NULL) {
         fabric = calloc(1, sizeof(*fabric));
@@ -39,8 +39,8 @@ struct rdma_fabric *nic_fabric(struct sim_node *node)
         }
         list_init(&fabric->nics);
         list_init(&fabric->packets);
-        world->rdma = fabric;
-        world->rdma_free = fabric_free;
+        env->rdma = fabric;
+        env->rdma_free = fabric_free;
     }
     return fabric;
 }

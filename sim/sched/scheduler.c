@@ -236,15 +236,28 @@ void sched_end(struct scheduler *s, enum sim_verdict verdict)
     switch_to(s, &s->host);
 }
 
-void sched_violate(struct scheduler *s, const char *signature, const char *text)
+void sched_vviolate(struct scheduler *s, const char *signature, const char *fmt,
+                    va_list args)
 {
+    char text[512];
+
     if (s->violated || s->verdict != SIM_OK) {
         return;
     }
+    vsnprintf(text, sizeof(text), fmt, args);
     s->report = sched_report_text(s, SIM_SAFETY, text);
     snprintf(s->signature, sizeof(s->signature), "%s", signature);
     s->violated = s->running;
     s->verdict = s->running ? SIM_OK : SIM_SAFETY;
+}
+
+void sched_violate(struct scheduler *s, const char *signature, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    sched_vviolate(s, signature, fmt, args);
+    va_end(args);
 }
 
 /* Too many calls without a pause. */

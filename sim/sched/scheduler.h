@@ -23,6 +23,7 @@
 #ifndef MSGRLAB_SIM_SCHED_SCHEDULER_H
 #define MSGRLAB_SIM_SCHED_SCHEDULER_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,7 +31,7 @@
 #include "sim/sched/coro.h"
 #include "sim/decide/decisions.h"
 #include "sim/sched/timers.h"
-#include "sim/world/world.h"
+#include "sim/sched/world_opts.h"
 
 struct os_mutex;
 
@@ -191,8 +192,14 @@ uint64_t sched_deadline(const struct scheduler *s, int64_t timeout_ns);
 
 /* Ends the run with a verdict; returns only to the host, inside sched_run. */
 void sched_end(struct scheduler *s, enum sim_verdict verdict);
-/* The run is to end with SIM_SAFETY; see sim_world_violate. */
-void sched_violate(struct scheduler *s, const char *signature, const char *text);
+/* An invariant does not hold: the run ends with SIM_SAFETY at the next scheduling point
+ * (outside sched_run it only gets that verdict). The first one wins; a verdict that is
+ * there already stays. `signature`: as sim_world_signature has it, copied; the rest says
+ * what happened. From any virtual thread, timer or recorder's hook. */
+void sched_violate(struct scheduler *s, const char *signature, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void sched_vviolate(struct scheduler *s, const char *signature, const char *fmt,
+                    va_list args);
 /* scheduler_report.c: who waits for what, as text, malloc'ed. `text`: NULL: what the
  * verdict says by itself. */
 char *sched_report_text(struct scheduler *s, enum sim_verdict verdict, const char *text);

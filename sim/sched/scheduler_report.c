@@ -2,6 +2,7 @@
 /* scheduler_report.c: a verdict in words: each thread, its wait and its last calls. */
 #include <ctype.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 
 #include "engine/util.h"

@@ -6,6 +6,8 @@
 
 #include "engine/util.h"
 #include "sim/net/socket.h"
+#include "sim/net/stream.h"
+#include "sim/world/world_impl.h"
 
 static struct net_link *link_of(struct os *from, struct os *to)
 {
@@ -39,6 +41,29 @@ struct sim_link sim_net_link(struct sim_world *w, struct os *from, struct os *to
     return link_of(from, to)->is;
 }
 
+void sim_world_set_link(struct sim_world *w, struct os *from, struct os *to,
+                        const struct sim_link *is)
+{
+    struct net_link *link = link_of(from, to);
+
+    (void)w;
+    link->is = *is;
+    net_link_changed(link);
+}
+
+void sim_world_cut(struct sim_world *w, struct os *from, struct os *to, bool cut)
+{
+    struct net_link *link = link_of(from, to);
+
+    link->cut = cut;
+    net_link_changed(link);
+    if (cut) {
+        stream_count_fault(link, FAULT_L06_CUT);
+    } else {
+        net_links_healed(&w->net);
+    }
+}
+
 static void set_cut(struct os *a, struct os *b, bool cut)
 {
     struct net_link *links[] = {link_of(a, b), link_of(b, a)};
@@ -64,9 +89,9 @@ void sim_net_partition(struct sim_world *w, struct os *const *nodes, const int *
 void sim_net_isolate(struct sim_world *w, struct os *os)
 {
     count_fault(w, FAULT_L06_PARTITION);
-    list_for_each(&w->nodes, it)
+    list_for_each(&w->env.nodes, it)
     {
-        struct sim_node *other = container_of(it, struct sim_node, of_world);
+        struct sim_node *other = container_of(it, struct sim_node, of_env);
 
         if (other != to_node(os)) {
             set_cut(os, &other->base, true);
@@ -120,9 +145,9 @@ void sim_net_swizzle(struct sim_world *w, struct os *const *nodes, int n, uint64
         sim_actor_init(&w->decisions, &actor, name);
         from = now + draw_time(w, &actor, half);
         until = now + half + draw_time(w, &actor, half);
-        list_for_each(&w->nodes, it)
+        list_for_each(&w->env.nodes, it)
         {
-            struct sim_node *other = container_of(it, struct sim_node, of_world);
+            struct sim_node *other = container_of(it, struct sim_node, of_env);
 
             if (other != to_node(nodes[i])) {
                 clog_link(link_of(nodes[i], &other->base), 0, from, until);
@@ -329,9 +354,9 @@ int sim_net_readdress(struct sim_world *w, struct os *os, int family, uint8_t ho
     if (i < 0) {
         return -EAFNOSUPPORT;
     }
-    list_for_each(&w->nodes, it)
+    list_for_each(&w->env.nodes, it)
     {
-        uint8_t number = container_of(it, struct sim_node, of_world)->base.node;
+        uint8_t number = container_of(it, struct sim_node, of_env)->base.node;
         uint8_t has = w->net.host[number][i];
 
         if (number != os->node && (has != 0 ? has : number) == wanted) {
@@ -379,9 +404,9 @@ void sim_net_heal(struct sim_world *w)
 
         stream->ends[0].hole = stream->ends[1].hole = SIM_PASS;
     }
-    list_for_each(&w->nodes, it)
+    list_for_each(&w->env.nodes, it)
     {
-        struct os *os = &container_of(it, struct sim_node, of_world)->base;
+        struct os *os = &container_of(it, struct sim_node, of_env)->base;
 
         w->net.no_family[os->node] = 0;
         if (w->net.shut[os->node]) {

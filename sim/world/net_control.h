@@ -5,7 +5,8 @@
  * Three ways lead to it:
  *
  *   said by name     the functions below: from now on, until healed
- *   a link's nature  struct sim_link (world.h): rates of loss and corruption, queues, slots
+ *   a link's nature  struct sim_link (sched/world_opts.h): rates of loss and corruption,
+ *                    queues, slots
  *   per segment      rules and rates of faults.h for FAULT_PACKET_ROWS of fault_list.h,
  *                    once sim_net_set_faults said where they are
  *
@@ -26,48 +27,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/net/link_faults.h"
+#include "sim/net/tap.h"
 #include "sim/world/world.h"
 
 struct sim_faults;
 
-/* How something does not pass. All but the first two are answers of a router: a
- * connection that is being made fails with the errno in brackets at once; an
- * established one goes on trying, and if it gives up, it is with this errno and not
- * with ETIMEDOUT. */
-enum sim_block {
-    SIM_PASS,
-    SIM_SILENT,            /* nobody is told */
-    SIM_RST,               /* who sends is answered by RST [ECONNREFUSED] */
-    SIM_NET_UNREACHABLE,   /* [ENETUNREACH] */
-    SIM_HOST_UNREACHABLE,  /* [EHOSTUNREACH] */
-    SIM_PORT_UNREACHABLE,  /* [ECONNREFUSED] */
-    SIM_PROTO_UNREACHABLE, /* [ENOPROTOOPT] */
-    SIM_ADMIN_PROHIBITED,  /* [EHOSTUNREACH] */
-    SIM_TTL_EXCEEDED,      /* [EHOSTUNREACH] */
-    SIM_ACCEPT_RST,        /* sim_net_filter only: RST to both ends before the first byte */
-    SIM_BLOCK_COUNT,
-};
-/* "silent", "reset", ...; by name: -1 for an unknown one. */
-extern const char *const sim_block_names[SIM_BLOCK_COUNT];
-
-enum sim_corrupt {
-    SIM_CORRUPT_NONE,
-    SIM_CORRUPT_BIT,     /* one is flipped */
-    SIM_CORRUPT_BYTE,    /* another value */
-    SIM_CORRUPT_ZERO,    /* a range of zeroes */
-    SIM_CORRUPT_SHUFFLE, /* a range in another order */
-    SIM_CORRUPT_EXTRA,   /* a byte more */
-    SIM_CORRUPT_MISSING, /* a byte less */
-    SIM_CORRUPT_STALE,   /* a range is what the stream had before */
-    SIM_CORRUPT_FOREIGN, /* a range is of another connection */
-    SIM_CORRUPT_TAIL,    /* the end is missing */
-    SIM_CORRUPT_COUNT,
-};
-extern const char *const sim_corrupt_names[SIM_CORRUPT_COUNT]; /* "none", "bit", ... */
-
 /* Rules and rates about segments (faults.h) are asked there; faults said by name are
  * counted there, too. Borrowed until sim_world_free; NULL: none. */
 void sim_net_set_faults(struct sim_world *w, struct sim_faults *faults);
+
+/* Called with each frame that sets out, as Ethernet; see sim/net/tap.h. One tap a world;
+ * NULL takes it away. */
+void sim_world_set_tap(struct sim_world *w, sim_tap_fn fn, void *arg);
 
 /* ---- links ---- */
 
@@ -138,13 +110,6 @@ void sim_net_heal(struct sim_world *w);
 
 /* ---- counters ---- */
 
-struct sim_link_stats {
-    uint64_t segments, bytes; /* of streams */
-    uint64_t dropped;         /* of all that is sent: lost, cut off, no room in the queue */
-    uint64_t stalled_ns;      /* that data was late by, because of that or of a clog */
-    uint64_t corrupted;
-    uint64_t resets; /* connections that the network ended */
-};
 /* One way. */
 void sim_net_stats(struct sim_world *w, struct os *from, struct os *to,
                    struct sim_link_stats *ret);

@@ -13,6 +13,8 @@
 
 #include "engine/util.h"
 #include "sim/net/socket.h"
+#include "sim/net/stream.h"
+#include "sim/world/world_impl.h"
 
 #define BROKEN (POLLIN | POLLOUT | POLLERR | POLLHUP)
 
@@ -51,18 +53,14 @@ static void dead_close(struct sim_file *f)
 static const struct sim_file_ops dead_ops = {
     .ready = dead_ready, .read = dead_read, .write = dead_write, .close = dead_close};
 
-bool sim_file_is_dead(const struct sim_file *f)
-{
-    return f->ops == &dead_ops;
-}
-
 /* A dead socket takes the number and the watches of a living one. */
 static void take_place(struct sim_file *f)
 {
     struct dead_socket *dead = calloc(1, sizeof(*dead));
 
     CHECK(dead != NULL);
-    dead->file = (struct sim_file){.ops = &dead_ops, .node = f->node, .fd = f->fd};
+    dead->file =
+        (struct sim_file){.ops = &dead_ops, .node = f->node, .fd = f->fd, .is_dead = true};
     dead->quiet = sim_socket_listens(f);
     list_init(&dead->file.watches);
     list_splice_back(&dead->file.watches, &f->watches);
@@ -120,7 +118,7 @@ void sim_node_bury(struct os *os)
     for (int fd = 0; fd < n->n_files; fd++) {
         struct sim_file *f = n->files[fd];
 
-        if (f != NULL && sim_file_is_dead(f) && !to_dead(f)->quiet) {
+        if (f != NULL && f->is_dead && !to_dead(f)->quiet) {
             sim_file_notify(f, BROKEN);
         }
     }

@@ -6,6 +6,8 @@
 
 #include "engine/util.h"
 #include "sim/node/file.h"
+#include "sim/world/net_control.h"
+#include "sim/world/world_impl.h"
 
 /* ---- options ---------------------------------------------------------------------- */
 
@@ -87,9 +89,14 @@ struct sim_world *sim_world_new(const struct sim_world_opts *opts)
     apply_defaults(&w->opts);
     sim_decisions_init(&w->decisions, opts->seed);
     set_rates(&w->decisions, &w->opts);
-    list_init(&w->nodes);
     net_init(&w->net);
     sched_init(&w->sched, &w->opts, &w->decisions);
+    w->env.opts = &w->opts;
+    w->env.sched = &w->sched;
+    w->env.decisions = &w->decisions;
+    w->env.net = &w->net;
+    w->env.locks = &w->locks;
+    list_init(&w->env.nodes);
     return w;
 }
 
@@ -104,7 +111,7 @@ static void node_free_memory(struct sim_node *n)
         list_unlink(&h->of_thread);
         free(h);
     }
-    list_unlink(&n->of_world);
+    list_unlink(&n->of_env);
     free(n);
 }
 
@@ -116,22 +123,22 @@ void sim_world_free(struct sim_world *w)
         return;
     }
     CHECK(w->sched.current == &w->sched.host);
-    list_for_each(&w->nodes, it)
+    list_for_each(&w->env.nodes, it)
     {
-        struct sim_node *n = container_of(it, struct sim_node, of_world);
+        struct sim_node *n = container_of(it, struct sim_node, of_env);
 
         sim_node_close_all(n);
         sched_group_fini(&n->threads);
     }
     sched_fini(&w->sched);
-    list_for_each_safe(&w->nodes, it)
+    list_for_each_safe(&w->env.nodes, it)
     {
-        node_free_memory(container_of(it, struct sim_node, of_world));
+        node_free_memory(container_of(it, struct sim_node, of_env));
     }
     net_fini(&w->net);
     lock_order_fini(&w->locks);
-    if (w->rdma_free != NULL) {
-        w->rdma_free(w->rdma);
+    if (w->env.rdma_free != NULL) {
+        w->env.rdma_free(w->env.rdma);
     }
     sim_decisions_fini(&w->decisions);
     free(w);
@@ -160,13 +167,11 @@ const char *sim_world_signature(const struct sim_world *w)
 
 void sim_world_violate(struct sim_world *w, const char *signature, const char *fmt, ...)
 {
-    char text[512];
     va_list args;
 
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    sched_vviolate(&w->sched, signature, fmt, args);
     va_end(args);
-    sched_violate(&w->sched, signature, text);
 }
 
 uint64_t sim_world_now(const struct sim_world *w)
@@ -190,9 +195,9 @@ static uint8_t free_number(struct sim_world *w)
 {
     uint8_t highest = 0;
 
-    list_for_each(&w->nodes, it)
+    list_for_each(&w->env.nodes, it)
     {
-        highest = MAX(highest, container_of(it, struct sim_node, of_world)->base.node);
+        highest = MAX(highest, container_of(it, struct sim_node, of_env)->base.node);
     }
     return (uint8_t)(highest + 1);
 }
@@ -208,14 +213,14 @@ struct os *sim_world_node(struct sim_world *w, uint8_t number, const char *name)
     n->base.io = &sim_os_io_ops;
     n->base.node = number != 0 ? number : free_number(w);
     snprintf(n->base.name, sizeof(n->base.name), "%s", name);
-    n->world = w;
+    n->env = &w->env;
     sched_group_init(&w->sched, &n->threads);
     sim_node_boot(n);
-    list_init(&n->of_world);
+    list_init(&n->of_env);
     list_init(&n->handles);
     list_init(&n->mutexes);
     list_init(&n->conds);
-    list_push_back(&w->nodes, &n->of_world);
+    list_push_back(&w->env.nodes, &n->of_env);
     return &n->base;
 }
 
@@ -247,5 +252,11 @@ bool sim_is_node(const struct os *os)
 
 struct sim_world *sim_node_world(struct os *os)
 {
-    return to_node(os)->world;
+    return container_of(to_node(os)->env, struct sim_world, env);
+}
+
+void sim_world_set_tap(struct sim_world *w, sim_tap_fn fn, void *arg)
+{
+    w->env.tap = fn;
+    w->env.tap_arg = arg;
 }

@@ -11,6 +11,7 @@
 
 #include "engine/util.h"
 #include "sim/node/node.h"
+#include "sim/world/net_control.h"
 #include "sim/net/pcapng.h"
 #include "sim/net/tap.h"
 #include "tests/lib/testlib.h"
@@ -133,10 +134,17 @@ static struct sim_addr address(uint8_t number, uint16_t port)
     return (struct sim_addr){.family = AF_INET, .port = port, .ip = {10, 0, 0, number}};
 }
 
+/* What the nodes of a world see of it. */
+static struct sim_env *env_of(struct sim_world *w)
+{
+    return to_node(sim_world_node(w, 0, "a"))->env;
+}
+
 START_TEST(headers_of_tcp)
 {
     const struct sim_world_opts opts = {.seed = 1};
     struct sim_world *w = sim_world_new(&opts);
+    struct sim_env *env = env_of(w);
     struct sim_addr from = address(1, 4000), to = address(2, 6800);
     struct tap_tcp segment = {.from = &from,
                               .to = &to,
@@ -151,10 +159,10 @@ START_TEST(headers_of_tcp)
     memset(data, 0x11, sizeof(data));
     seen.n = 0;
     sim_world_set_tap(w, look, NULL);
-    ck_assert(tap_is_on(w));
-    tap_tcp(w, &segment, data, sizeof(data));
+    ck_assert(tap_is_on(env));
+    tap_tcp(env, &segment, data, sizeof(data));
     segment.flags = TAP_SYN;
-    tap_tcp(w, &segment, NULL, 0);
+    tap_tcp(env, &segment, NULL, 0);
     ck_assert_int_eq(seen.n, 2);
     ck_assert_uint_eq(seen.len[0], 14 + 20 + 20 + TAP_TCP_PAYLOAD);
     ck_assert_uint_eq(seen.len[1], 14 + 20 + 28);
@@ -168,7 +176,7 @@ START_TEST(headers_of_tcp)
     ck_assert_uint_eq(get(seen.frame[0] + IP + 12, 4), 0x0a000001);
     ck_assert_uint_eq(get(seen.frame[0] + IP + 16, 4), 0x0a000002);
     sim_world_set_tap(w, NULL, NULL);
-    ck_assert(!tap_is_on(w));
+    ck_assert(!tap_is_on(env));
     sim_world_free(w);
 }
 END_TEST
