@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace_private.h: what trace_reader.c, trace_merge.c and trace_names.c share. Nobody else
- * includes it.
+ * trace_private.h: what trace_reader.c, trace_block.c, trace_merge.c and trace_names.c
+ * share. Nobody else includes it.
  */
 #ifndef MSGRLAB_VIZ_TRACE_TRACE_PRIVATE_H
 #define MSGRLAB_VIZ_TRACE_TRACE_PRIVATE_H
@@ -10,6 +10,9 @@
 
 /* A slot is one place of 64 bytes behind the file header, block headers included. */
 #define TRACE_SLOTS_PER_BLOCK (TRACE_RECORDS_PER_BLOCK + 1)
+
+/* Event ids have 48 bits for it. */
+#define TRACE_SEQ_MAX ((1ULL << 48) - 1)
 
 /* A block with at least one intact record. */
 struct trace_block {
@@ -60,11 +63,16 @@ static inline bool trace_is_next(const struct trace_block *block,
            record->seq == (uint32_t)(block->first_seq + i);
 }
 
+/* ---- trace_block.c ---- */
+
 /* Is the crc right? */
 bool trace_is_intact(const struct trace_reader *reader, const struct trace_record *record);
 int trace_compare_blocks(const void *a, const void *b);
 /* Makes text of `size` bytes printable and NUL-terminated. */
 void trace_sanitise(char *text, size_t size);
+/* Marks which records of a block are to be had. `room`: slots that the file has. */
+void trace_scan_records(struct trace_reader *reader, struct trace_block *block,
+                        const struct trace_block_header *header, uint32_t room);
 
 /* Fills reader->order. -ENOMEM. */
 int trace_merge(struct trace_reader *reader);

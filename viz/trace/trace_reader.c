@@ -8,13 +8,12 @@
  *            that are already ordered
  *   3 merge  the runs, with a heap: O(n log runs) (trace_merge.c)
  *
- * Names are in trace_names.c.
+ * One block is read in trace_block.c, names in trace_names.c.
  */
 #include "viz/trace/trace_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <isa-l/crc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,23 +28,11 @@
 
 /* Slots are numbered in 32 bits. */
 #define FILE_BYTES_MAX (1ULL << 38)
-/* Event ids have 48 bits for it. */
-#define SEQ_MAX ((1ULL << 48) - 1)
 
 static int refuse(char *why, size_t size, int rc, const char *text)
 {
     snprintf(why, size, "%s", text);
     return rc;
-}
-
-void trace_sanitise(char *text, size_t size)
-{
-    text[size - 1] = '\0';
-    for (char *p = text; *p != '\0'; p++) {
-        if (*p < ' ' || *p > '~') {
-            *p = '?';
-        }
-    }
 }
 
 /* ---- the header ------------------------------------------------------------------- */
@@ -126,87 +113,6 @@ static void read_info(struct trace_reader *reader)
 
 /* ---- scanning --------------------------------------------------------------------- */
 
-bool trace_is_intact(const struct trace_reader *reader, const struct trace_record *record)
-{
-    /* ISA-L takes the buffer as not const, and does not write to it. */
-    return record->kind != TP_NONE &&
-           record->crc == crc32_iscsi((unsigned char *)(uintptr_t)record,
-                                      offsetof(struct trace_record, crc), reader->salt);
-}
-
-static bool is_zero(const struct trace_record *record)
-{
-    static const struct trace_record zero;
-
-    return memcmp(record, &zero, sizeof(zero)) == 0;
-}
-
-/* Puts into block->{node, thread, first_seq} what the first intact record says; false if
- * there is none. */
-static bool believe_record(struct trace_reader *reader, struct trace_block *block,
-                           const struct trace_record *records, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t low = records[i].seq - i;
-
-        if (!trace_is_intact(reader, &records[i])) {
-            continue;
-        }
-        if (block->node != records[i].node || block->thread != records[i].thread ||
-            (uint32_t)block->first_seq != low || block->first_seq > SEQ_MAX) {
-            reader->info.damaged++;
-        }
-        block->node = records[i].node;
-        block->thread = records[i].thread;
-        block->first_seq = (block->first_seq & SEQ_MAX & ~0xffffffffULL) | low;
-        return true;
-    }
-    return false;
-}
-
-/* Marks which records of a block are to be had. `room`: slots that the file has. */
-static void scan_records(struct trace_reader *reader, struct trace_block *block,
-                         const struct trace_block_header *header, uint32_t room)
-{
-    const struct trace_record *records = (const struct trace_record *)(header + 1);
-    uint32_t covered = header->used / sizeof(struct trace_record);
-    uint32_t i;
-
-    if (header->used % sizeof(struct trace_record) != 0 ||
-        covered > TRACE_RECORDS_PER_BLOCK) {
-        reader->info.damaged++;
-        covered = TRACE_RECORDS_PER_BLOCK;
-    }
-    if (covered > room) {
-        reader->info.damaged += covered - room;
-        covered = room;
-    }
-    block->node = header->node;
-    block->thread = header->thread;
-    block->first_seq = header->first_seq;
-    if (!believe_record(reader, block, records, covered ? covered : MIN(room, 1))) {
-        reader->info.damaged += covered;
-        return;
-    }
-    for (i = 0; i < room; i++) {
-        if (trace_is_intact(reader, &records[i]) && trace_is_next(block, &records[i], i)) {
-            block->records = i + 1;
-            block->intact++;
-        } else if (i >= covered) {
-            break;
-        } else {
-            reader->info.damaged++;
-            if (is_zero(&records[i])) {
-                break; /* `used` is what is damaged */
-            }
-        }
-    }
-    /* One more than covered is a writer killed between record and `used`. */
-    if (i > covered + 1) {
-        reader->info.damaged++;
-    }
-}
-
 static void keep_thread(struct trace_reader *reader, const struct trace_block *block,
                         const struct trace_block_header *header)
 {
@@ -239,7 +145,7 @@ static int scan_block(struct trace_reader *reader, uint32_t number, size_t avail
         struct trace_block *block = &reader->blocks[reader->n_blocks];
 
         block->number = number;
-        scan_records(reader, block, header, room);
+        trace_scan_records(reader, block, header, room);
         if (block->intact > 0) {
             reader->n_blocks++;
             reader->info.records += block->intact;
@@ -257,22 +163,6 @@ static int scan_block(struct trace_reader *reader, uint32_t number, size_t avail
         reader->info.damaged++;
     }
     return 0;
-}
-
-int trace_compare_blocks(const void *a, const void *b)
-{
-    const struct trace_block *l = a, *r = b;
-
-    if (l->node != r->node) {
-        return l->node < r->node ? -1 : 1;
-    }
-    if (l->thread != r->thread) {
-        return l->thread < r->thread ? -1 : 1;
-    }
-    if (l->first_seq != r->first_seq) {
-        return l->first_seq < r->first_seq ? -1 : 1;
-    }
-    return l->number < r->number ? -1 : l->number > r->number;
 }
 
 static int scan_file(struct trace_reader *reader)
@@ -481,14 +371,15 @@ uint64_t trace_reader_id(const struct trace_reader *reader,
         &reader->blocks[reader->block_at[slot / TRACE_SLOTS_PER_BLOCK]];
     uint64_t seq = block->first_seq + slot % TRACE_SLOTS_PER_BLOCK - 1;
 
-    return (uint64_t)block->node << 56 | (uint64_t)block->thread << 48 | (seq & SEQ_MAX);
+    return (uint64_t)block->node << 56 | (uint64_t)block->thread << 48 |
+           (seq & TRACE_SEQ_MAX);
 }
 
 const struct trace_record *trace_reader_find(const struct trace_reader *reader, uint64_t id)
 {
     struct trace_block key = {.node = (uint8_t)(id >> 56),
                               .thread = (uint8_t)(id >> 48),
-                              .first_seq = id & SEQ_MAX,
+                              .first_seq = id & TRACE_SEQ_MAX,
                               .number = UINT32_MAX};
     size_t low = 0, high = reader->n_blocks;
     const struct trace_block *block;
