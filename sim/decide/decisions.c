@@ -233,6 +233,26 @@ uint64_t sim_pick(struct sim_decisions *d, enum sim_site site, struct sim_actor 
     return sim_decide(d, site, actor, n, proposed);
 }
 
+uint64_t sim_hash(const struct sim_decisions *d, const struct sim_actor *actor,
+                  uint64_t what)
+{
+    return sim_mix(sim_mix(d->seed, actor->key), what);
+}
+
+uint64_t sim_hash_of_choice(const struct sim_decisions *d, enum sim_site site,
+                            const struct sim_actor *actor)
+{
+    return sim_hash(d, actor, (uint64_t)site << 32 | actor->seen[site]);
+}
+
+bool sim_chance(struct sim_decisions *d, enum sim_site site, struct sim_actor *actor,
+                uint16_t rate)
+{
+    bool proposed = (sim_hash_of_choice(d, site, actor) & 1023) < rate;
+
+    return sim_decide(d, site, actor, 2, proposed) != 0;
+}
+
 /* ---- text ------------------------------------------------------------------------- */
 
 const char *sim_site_name(enum sim_site site)

@@ -140,6 +140,17 @@ uint64_t sim_pick(struct sim_decisions *d, enum sim_site site, struct sim_actor 
 uint64_t sim_decide(struct sim_decisions *d, enum sim_site site, struct sim_actor *actor,
                     uint64_t n, uint64_t proposed);
 
+/* A hash of the actor's own, for whoever has another way to choose than sim_pick and hands
+ * what came out to sim_decide. `what` tells different ones apart. */
+uint64_t sim_hash(const struct sim_decisions *d, const struct sim_actor *actor,
+                  uint64_t what);
+/* The same for the choice that comes next at the site. */
+uint64_t sim_hash_of_choice(const struct sim_decisions *d, enum sim_site site,
+                            const struct sim_actor *actor);
+/* Yes at `rate` of 1024, by a decision of 0 or 1. */
+bool sim_chance(struct sim_decisions *d, enum sim_site site, struct sim_actor *actor,
+                uint16_t rate);
+
 /* "preempt"; -1 for an unknown name. */
 const char *sim_site_name(enum sim_site site);
 int sim_site_by_name(const char *name);

@@ -363,15 +363,9 @@ static bool has_luck(struct sim_faults *f, const struct fault_rule *r,
                      const struct fault_place *place)
 {
     int site = catalogue[r->id].decision;
-    uint64_t hash;
 
-    if (r->probability == 0) {
-        return true;
-    }
-    hash = sim_mix(sim_mix(f->decisions->seed, place->actor->key),
-                   (uint64_t)site << 32 | place->actor->seen[site]);
-    return sim_decide(f->decisions, (enum sim_site)site, place->actor, 2,
-                      (hash & 1023) < r->probability) != 0;
+    return r->probability == 0 ||
+           sim_chance(f->decisions, (enum sim_site)site, place->actor, r->probability);
 }
 
 /* Counts the occurrence, and says whether it is one of those the rule is after. */

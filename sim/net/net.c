@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net.c: addresses, ports and links. */
+/* net.c: addresses and links. */
 #include "sim/net/net.h"
 
 #include <errno.h>
@@ -8,9 +8,6 @@
 
 #include "engine/util.h"
 #include "sim/net/socket.h"
-
-#define PORT_FIRST 32768 /* as Linux: ip_local_port_range */
-#define PORT_LAST 60999
 
 /* ---- life and links --------------------------------------------------------------- */
 
@@ -22,7 +19,7 @@ void net_init(struct net *net)
     for (int i = 0; i < NET_BUCKETS; i++) {
         list_init(&net->bound[i]);
     }
-    net->next_port = PORT_FIRST;
+    net->next_port = NET_PORT_FIRST;
 }
 
 void net_fini(struct net *net)
@@ -92,18 +89,19 @@ void net_link_changed(struct net_link *link)
                     is->corrupt != 0 || link->corrupt_kind != 0 || link->line != NULL;
 }
 
+void net_count_fault(const struct net_link *link, enum fault_id id)
+{
+    struct sim_faults *faults = link->env->net->faults;
+
+    if (faults != NULL) {
+        sim_faults_fired(faults, id);
+    }
+}
+
 bool net_link_is_cut(const struct net_link *link)
 {
     return link->cut || link->env->net->down[link->to] ||
            link->blink_until > link->env->sched->now;
-}
-
-void net_links_healed(struct net *net)
-{
-    list_for_each_safe(&net->streams, it)
-    {
-        stream_link_healed(container_of(it, struct stream, of_net));
-    }
 }
 
 /* ---- addresses -------------------------------------------------------------------- */
@@ -153,7 +151,7 @@ void net_addr_write(const struct sim_addr *addr, struct sockaddr_storage *ret)
     }
 }
 
-static bool ip_equal(const struct sim_addr *a, const struct sim_addr *b)
+bool net_same_ip(const struct sim_addr *a, const struct sim_addr *b)
 {
     return a->family == b->family && memcmp(a->ip, b->ip, ip_bytes(a)) == 0;
 }
@@ -182,7 +180,7 @@ bool net_is_loopback(const struct sim_addr *addr)
 {
     struct sim_addr loopback = net_loopback(addr->family, 0);
 
-    return addr->family == AF_INET ? addr->ip[0] == 127 : ip_equal(addr, &loopback);
+    return addr->family == AF_INET ? addr->ip[0] == 127 : net_same_ip(addr, &loopback);
 }
 
 static struct sim_addr address_at(const struct net *net, uint8_t number, sa_family_t family)
@@ -210,124 +208,17 @@ bool net_addr_is_gone(const struct net *net, uint8_t number, const struct sim_ad
     struct sim_addr own = address_at(net, number, addr->family);
 
     return (net->no_family[number] & (addr->family == AF_INET ? 1 : 2)) != 0 ||
-           (!net_is_loopback(addr) && !ip_equal(addr, &own));
+           (!net_is_loopback(addr) && !net_same_ip(addr, &own));
 }
 
 bool net_is_local(const struct sim_node *n, const struct sim_addr *addr)
 {
     struct sim_addr own = address_of(n, addr->family);
 
-    return net_is_any(addr) || net_is_loopback(addr) || ip_equal(addr, &own);
+    return net_is_any(addr) || net_is_loopback(addr) || net_same_ip(addr, &own);
 }
 
 struct sim_addr net_source_for(const struct sim_node *n, const struct sim_addr *to)
 {
     return net_is_loopback(to) ? net_loopback(to->family, 0) : address_of(n, to->family);
-}
-
-struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr)
-{
-    struct sim_node *dead = NULL;
-    struct sim_socket *listener;
-
-    if (net_is_loopback(addr)) {
-        listener = net_find_listener(net_of(self), self->base.node, addr);
-        return listener != NULL ? listener->file.node : self;
-    }
-    list_for_each(&self->env->nodes, it)
-    {
-        struct sim_node *n = container_of(it, struct sim_node, of_env);
-
-        if (net_is_local(n, addr)) {
-            dead = n; /* the machine is there, even if its process died */
-            if (!n->dead) {
-                return n;
-            }
-        }
-    }
-    return dead;
-}
-
-/* ---- ports ------------------------------------------------------------------------ */
-
-static struct list *bucket_of(struct net *net, uint16_t port)
-{
-    return &net->bound[port % NET_BUCKETS];
-}
-
-/* Two local addresses that one packet could mean. */
-static bool overlap(const struct sim_socket *a, const struct sim_socket *b)
-{
-    if (a->local.port != b->local.port || a->local.family != b->local.family) {
-        return false;
-    }
-    if (net_is_any(&a->local) || net_is_any(&b->local)) {
-        return a->file.node == b->file.node;
-    }
-    return ip_equal(&a->local, &b->local);
-}
-
-/* Whether another socket there keeps this one out; `listening`: only those that
- * listen. */
-static bool conflicts(const struct sim_socket *socket, bool listening)
-{
-    list_for_each(bucket_of(net_of(socket->file.node), socket->local.port), it)
-    {
-        struct sim_socket *other = container_of(it, struct sim_socket, of_port);
-
-        if (other != socket && overlap(socket, other) &&
-            (other->listening || (!listening && (!socket->reuse || !other->reuse)))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool net_is_taken(const struct sim_socket *socket)
-{
-    return conflicts(socket, true);
-}
-
-int net_bind(struct sim_socket *socket)
-{
-    struct net *net = net_of(socket->file.node);
-    bool choose = socket->local.port == 0;
-
-    for (int tries = 0; choose && tries <= PORT_LAST - PORT_FIRST; tries++) {
-        socket->local.port = net->next_port;
-        net->next_port =
-            net->next_port == PORT_LAST ? PORT_FIRST : (uint16_t)(net->next_port + 1);
-        if (!conflicts(socket, false)) {
-            break;
-        }
-    }
-    if (conflicts(socket, false)) {
-        return -EADDRINUSE;
-    }
-    list_push_back(bucket_of(net, socket->local.port), &socket->of_port);
-    return 0;
-}
-
-struct sim_socket *net_find_listener(struct net *net, uint8_t from,
-                                     const struct sim_addr *addr)
-{
-    struct sim_socket *any = NULL;
-
-    list_for_each(bucket_of(net, addr->port), it)
-    {
-        struct sim_socket *s = container_of(it, struct sim_socket, of_port);
-
-        if (!s->listening || s->local.port != addr->port ||
-            s->local.family != addr->family) {
-            continue;
-        }
-        if (ip_equal(&s->local, addr)) {
-            return s;
-        }
-        if (net_is_any(&s->local) && net_is_local(s->file.node, addr) &&
-            (any == NULL || s->file.node->base.node == from)) {
-            any = s;
-        }
-    }
-    return any;
 }

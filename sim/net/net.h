@@ -15,10 +15,10 @@
 #include <sys/socket.h>
 
 #include "engine/list.h"
+#include "sim/faults/faults.h"
 #include "sim/net/link_faults.h"
 #include "sim/node/node.h"
 
-struct sim_faults;
 struct sim_socket;
 
 struct sim_addr {
@@ -62,6 +62,8 @@ struct net_link {
 };
 
 #define NET_BUCKETS 256
+#define NET_PORT_FIRST 32768 /* as Linux: ip_local_port_range */
+#define NET_PORT_LAST 60999
 
 struct net {
     struct list links;              /* of net_link.of_net; owned */
@@ -77,11 +79,13 @@ struct net {
     uint8_t host[256][2];   /* what it has instead of its number: by IPv4, by IPv6; 0: no */
 };
 
+/* A fault of the link acted: for the counters. */
+void net_count_fault(const struct net_link *link, enum fault_id id);
 /* Nothing passes now; what sets out is sent again later. */
 bool net_link_is_cut(const struct net_link *link);
 /* Its fields changed: works out `blocks` and `special`. */
 void net_link_changed(struct net_link *link);
-/* Connections go on. */
+/* stream_hold.c: connections go on. */
 void net_links_healed(struct net *net);
 /* A connection of the node `number` cannot use its address `addr` any more. */
 bool net_addr_is_gone(const struct net *net, uint8_t number, const struct sim_addr *addr);
@@ -97,6 +101,7 @@ struct net_link *net_link_back(struct net_link *link);
 /* 0, -EINVAL (too short), -EAFNOSUPPORT. */
 int net_addr_read(const struct sockaddr *addr, socklen_t len, struct sim_addr *ret);
 void net_addr_write(const struct sim_addr *addr, struct sockaddr_storage *ret);
+bool net_same_ip(const struct sim_addr *a, const struct sim_addr *b);
 bool net_is_any(const struct sim_addr *addr);
 bool net_is_loopback(const struct sim_addr *addr);
 struct sim_addr net_loopback(sa_family_t family, uint16_t port);
@@ -104,6 +109,8 @@ struct sim_addr net_loopback(sa_family_t family, uint16_t port);
 bool net_is_local(const struct sim_node *n, const struct sim_addr *addr);
 /* The address of the node from which it talks to `to`. Port 0. */
 struct sim_addr net_source_for(const struct sim_node *n, const struct sim_addr *to);
+/* ---- ports.c ---- */
+
 /* The node that has the address; for loopback the one that listens there, or `self`.
  * NULL: nobody. */
 struct sim_node *net_node_at(struct sim_node *self, const struct sim_addr *addr);

@@ -16,12 +16,19 @@
  * comes beside the queue, since no full buffer stops it. No byte is lost on the way, as TCP
  * has it: what does not get through is sent again. Acknowledgements take no time.
  *
- *     stream.c         sending, arriving, ending
  *     stream_dial.c    the handshake
+ *     stream.c         receiving, shutting down, closing: an end as its socket uses it
+ *     stream_send.c    sending
  *     stream_path.c    segments on links that are special, and what chance does to them
+ *     stream_arrive.c  what is due comes in
+ *     stream_end.c     endings without FIN
  *     stream_hold.c    segments that do not get through, or have to wait
+ *     stream_time.c    when things arrive, and which are lost
  *     stream_corrupt.c wrong bytes
  *     stream_tap.c     what a capture shows of it
+ *     stream_base.c    the state of an end
+ *
+ * Each file uses those below it in this list, and none above.
  */
 #ifndef MSGRLAB_SIM_NET_STREAM_H
 #define MSGRLAB_SIM_NET_STREAM_H
@@ -114,71 +121,11 @@ void stream_vanish(struct stream_end *e);
 void stream_forget(struct stream *stream);
 /* The listener of a stream that nobody accepted goes away. */
 void stream_refuse(struct stream *stream);
-/* A link lets things pass again. */
-void stream_link_healed(struct stream *stream);
 /* Ends at both ends, at once; in a handshake the dialler is told. */
 void stream_abort(struct stream *stream, int error);
 /* Addresses came or went. */
 void stream_check_addresses(struct stream *stream);
 /* The reader made room, or its node opened its windows. */
 void stream_reopen_window(struct stream_end *e);
-
-/* ---- between the files of a stream ---- */
-
-void stream_end_init(struct stream_end *e, struct stream *stream, struct net_link *link);
-/* When something that sets out now arrives at this end. */
-uint64_t stream_arrival_time(struct stream_end *e, size_t bytes);
-/* The connection ends at this end, now, with `error` for SO_ERROR. */
-void stream_reset(struct stream_end *e, int error);
-/* An RST sets out to `e`. */
-void stream_send_rst(struct stream_end *e);
-/* What is on its way to `e` never arrives. */
-void stream_discard(struct stream_end *e);
-/* The timer is set for what comes next. */
-void stream_arm(struct stream_end *e);
-/* What is due arrives. */
-void stream_deliver(struct stream_end *e);
-struct segment *stream_push_segment(struct stream_end *e);
-
-/* stream_path.c: the same for a link that is special. */
-uint64_t stream_path_time(struct stream_end *e, size_t bytes);
-/* The last `bytes` of to->bytes set out, as segments. */
-void stream_send_path(struct stream_end *to, size_t bytes, bool fin);
-/* How often the packet of a handshake that sets out now is lost on its way. */
-bool stream_loses_packet(struct stream_end *to);
-/* What a fault of the link is called in the counters. */
-void stream_count_fault(const struct net_link *link, enum fault_id id);
-
-/* stream_hold.c: how something fares that is due at this end now. */
-enum stream_fate { STREAM_PASSES, STREAM_IS_LOST, STREAM_WAITS };
-enum stream_fate stream_fate_of(struct stream_end *e, size_t bytes);
-/* Whether that may be anything but STREAM_PASSES. */
-static inline bool stream_may_be_held(const struct stream_end *e)
-{
-    return e->link->blocks || e->gone || e->hole != SIM_PASS ||
-           e->link->env->net->down[e->link->to];
-}
-/* Nothing may pass to `e` now: sees to it that it comes later. False: it may after all. */
-bool stream_hold(struct stream_end *e);
-/* Something got through again. */
-void stream_caught_up(struct stream_end *e);
-/* The errno of a router's answer; 0: none comes. */
-int stream_block_errno(enum sim_block how);
-
-/* stream_corrupt.c: the last `bytes` of to->bytes become wrong; how many they are now. */
-size_t stream_corrupt(struct stream_end *to, size_t bytes, enum sim_corrupt kind,
-                      uint64_t salt);
-
-/* stream_tap.c: what the world's tap sees, if there is one; nothing else comes of it. The
- * packet of the handshake's phase: */
-void stream_tap_handshake(const struct stream *stream);
-/* `bytes` up to the position `end` of to->bytes set out. */
-void stream_tap_data(const struct stream_end *to, uint64_t end, size_t bytes, bool fin);
-/* The first segment on its way to `to`, sent once more. */
-void stream_tap_again(const struct stream_end *to);
-/* `e` says how far things have arrived, and how much room it has. */
-void stream_tap_ack(const struct stream_end *e);
-/* An RST sets out to `to`. */
-void stream_tap_rst(const struct stream_end *to);
 
 #endif

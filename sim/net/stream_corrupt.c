@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/net/socket.h"
+#include "sim/net/stream_impl.h"
 
 #define RANGE_MAX 64 /* bytes that one corruption makes wrong */
 

@@ -13,6 +13,7 @@
 
 #include "engine/util.h"
 #include "sim/net/socket.h"
+#include "sim/net/stream_impl.h"
 
 /* Linux: tcp_syn_retries and the first SYN; tcp_synack_retries. Each is given twice
  * the time of the last. */
@@ -43,32 +44,13 @@ static void enter_phase(struct stream *stream, enum stream_phase phase,
     }
 }
 
-/* Whoever has it in a queue has not any more. */
-static void leave_listener(struct stream *stream)
-{
-    if (stream->listener != NULL) {
-        list_unlink(&stream->of_listener);
-        stream->listener->n_incoming--;
-        stream->listener = NULL;
-    }
-}
-
-/* The dialler is told. */
-static void fail(struct stream *stream, int error)
-{
-    leave_listener(stream);
-    sim_timer_cancel(&sched_of(stream)->timers, &stream->timer);
-    stream->phase = STREAM_REFUSED;
-    stream_reset(&stream->ends[0], error);
-}
-
 /* The packet was lost: it is sent again, later and later. */
 static void try_again(struct stream *stream)
 {
     struct scheduler *s = sched_of(stream);
 
     if (stream->phase < STREAM_ACK && stream->tries == SYN_TRIES) {
-        fail(stream, ETIMEDOUT);
+        stream_fail(stream, ETIMEDOUT);
         return;
     }
     if (stream->phase == STREAM_ACK && stream->tries == ACK_TRIES) {
@@ -85,7 +67,7 @@ static void try_again(struct stream *stream)
 static void wait_for_clog(struct stream *stream, const struct net_link *link)
 {
     if (link->clog_until == UINT64_MAX) {
-        stream->jammed = true; /* and stream_link_healed knows */
+        stream->jammed = true; /* and net_links_healed knows */
         try_again(stream);
     } else {
         sim_timer_arm(&sched_of(stream)->timers, &stream->timer, link->clog_until);
@@ -94,26 +76,9 @@ static void wait_for_clog(struct stream *stream, const struct net_link *link)
 
 static void refuse(struct stream *stream, int why)
 {
-    leave_listener(stream);
+    stream_leave_listener(stream);
     stream->why = why;
     enter_phase(stream, STREAM_REFUSED, &stream->ends[0]);
-}
-
-/* The listener was not told yet, and never will be. False: nobody knows of it any
- * more. */
-static bool lose_server(struct stream *stream)
-{
-    struct stream_end *server = &stream->ends[1];
-
-    leave_listener(stream);
-    sim_timer_cancel(&sched_of(stream)->timers, &stream->timer);
-    stream->phase = STREAM_ESTABLISHED;
-    if (stream->ends[0].closed) {
-        stream_close(server, false);
-        return false;
-    }
-    server->closed = server->reset = true;
-    return true;
 }
 
 /* Whether a filter turned the SYN away. */
@@ -125,7 +90,7 @@ static bool is_filtered(struct stream *stream)
     if (how == SIM_PASS || how == SIM_ACCEPT_RST) {
         return false;
     }
-    stream_count_fault(link, FAULT_S04_FILTER);
+    net_count_fault(link, FAULT_S04_FILTER);
     if (how == SIM_SILENT) {
         try_again(stream);
     } else {
@@ -143,12 +108,12 @@ static bool is_crowded_out(struct stream *stream, const struct sim_socket *liste
         (stream->phase == STREAM_ACK || listener->n_incoming <= listener->backlog)) {
         return false;
     }
-    stream_count_fault(link, FAULT_S02_BACKLOG);
+    net_count_fault(link, FAULT_S02_BACKLOG);
     if (!link->env->opts->backlog_refuses) {
         try_again(stream);
     } else if (stream->phase == STREAM_SYN) {
         refuse(stream, ECONNREFUSED);
-    } else if (lose_server(stream)) {
+    } else if (stream_lose_server(stream)) {
         stream_send_rst(&stream->ends[0]);
     }
     return true;
@@ -185,7 +150,7 @@ static void syn_ack_arrives(struct stream *stream)
 
     if (stream->listener == NULL) { /* it went away meanwhile */
         stream_tap_rst(client);
-        fail(stream, ECONNRESET);
+        stream_fail(stream, ECONNRESET);
         return;
     }
     client->established = true;
@@ -208,7 +173,7 @@ static void ack_arrives(struct stream *stream)
     list_push_back(&listener->accepted, &stream->of_listener);
     sim_file_notify(&listener->file, POLLIN);
     if (stream->ends[1].link->filter == SIM_ACCEPT_RST) {
-        stream_count_fault(stream->ends[1].link, FAULT_S04_FILTER);
+        net_count_fault(stream->ends[1].link, FAULT_S04_FILTER);
         stream_reset(&stream->ends[1], ECONNRESET);
         stream_send_rst(&stream->ends[0]);
     }
@@ -251,34 +216,6 @@ static void step(void *arg)
         break;
     case STREAM_ESTABLISHED:
         break;
-    }
-}
-
-/* What ends a connection from outside looks like an RST of the other end, if it is that. */
-static void tap_abort(const struct stream_end *e, int error)
-{
-    if (error == ECONNRESET) {
-        stream_tap_rst(e);
-    }
-}
-
-void stream_abort(struct stream *stream, int error)
-{
-    struct stream_end *client = &stream->ends[0], *server = &stream->ends[1];
-
-    if (stream->phase < STREAM_ACK) {
-        tap_abort(client, error);
-        fail(stream, error);
-        return;
-    }
-    if (stream->phase == STREAM_ACK && !lose_server(stream)) {
-        return;
-    }
-    for (struct stream_end *e = client; e <= server; e++) {
-        if (!e->closed && !e->reset) {
-            tap_abort(e, error);
-            stream_reset(e, error);
-        }
     }
 }
 

@@ -13,7 +13,7 @@
 #include <errno.h>
 
 #include "engine/util.h"
-#include "sim/net/socket.h"
+#include "sim/net/stream_impl.h"
 
 /* Linux: tcp_orphan_retries; for data and FIN of a socket that was closed. */
 #define ORPHAN_NS (102200 * NSEC_PER_MSEC)
@@ -58,15 +58,6 @@ int stream_block_errno(enum sim_block how)
         break;
     }
     return 0;
-}
-
-void stream_count_fault(const struct net_link *link, enum fault_id id)
-{
-    struct sim_faults *faults = link->env->net->faults;
-
-    if (faults != NULL) {
-        sim_faults_fired(faults, id);
-    }
 }
 
 /* ---- what happens to it ----------------------------------------------------------- */
@@ -118,7 +109,7 @@ static void give_up(struct stream_end *e)
 {
     struct stream_end *sender = stream_peer(e);
 
-    stream_count_fault(e->link, FAULT_S13_TIMED_OUT);
+    net_count_fault(e->link, FAULT_S13_TIMED_OUT);
     e->link->stats.resets++;
     stream_discard(e);
     if (sender->closed) {
@@ -178,9 +169,9 @@ bool stream_hold(struct stream_end *e)
             e->late_since = now_of(e);
         }
         if (e->link->clog_until == UINT64_MAX) {
-            sim_timer_cancel(&e->link->env->sched->timers, &e->timer);
+            sim_timer_cancel(&stream_sched(e)->timers, &e->timer);
         } else {
-            sim_timer_arm(&e->link->env->sched->timers, &e->timer, e->link->clog_until);
+            sim_timer_arm(&stream_sched(e)->timers, &e->timer, e->link->clog_until);
         }
         return true;
     case STREAM_IS_LOST:
@@ -212,7 +203,7 @@ void stream_caught_up(struct stream_end *e)
 
 /* ---- what changes ----------------------------------------------------------------- */
 
-void stream_link_healed(struct stream *stream)
+static void link_healed(struct stream *stream)
 {
     struct scheduler *s = stream->ends[0].link->env->sched;
 
@@ -229,6 +220,14 @@ void stream_link_healed(struct stream *stream)
         } else if (!sim_timer_is_armed(&e->timer) || e->link->clog_until == 0) {
             stream_arm(e);
         }
+    }
+}
+
+void net_links_healed(struct net *net)
+{
+    list_for_each_safe(&net->streams, it)
+    {
+        link_healed(container_of(it, struct stream, of_net));
     }
 }
 

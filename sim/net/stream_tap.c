@@ -14,7 +14,7 @@
 #include <errno.h>
 
 #include "engine/util.h"
-#include "sim/net/socket.h"
+#include "sim/net/stream_impl.h"
 #include "sim/net/tap.h"
 
 static struct sim_env *env_of(const struct stream_end *e)

@@ -19,26 +19,16 @@ static struct sim_decisions *decisions_of(const struct nic_qp *qp)
     return nic_decisions(qp->nic);
 }
 
-/* `rate` of 1024, by decision. */
+/* `rate` of 1024, by decision; no rate, no choice. */
 static bool chance(struct nic_qp *qp, enum sim_site site, uint16_t rate)
 {
-    struct sim_decisions *d = decisions_of(qp);
-    uint64_t hash;
-
-    if (rate == 0) {
-        return false;
-    }
-    hash = sim_mix(sim_mix(d->seed, qp->actor.key),
-                   (uint64_t)site << 32 | qp->actor.seen[site]);
-    return sim_decide(d, site, &qp->actor, 2, (hash & 1023) < rate) != 0;
+    return rate != 0 && sim_chance(decisions_of(qp), site, &qp->actor, rate);
 }
 
 static void count(struct net_link *link, enum fault_id id)
 {
     link->stats.dropped++;
-    if (link->env->net->faults != NULL) {
-        sim_faults_fired(link->env->net->faults, id);
-    }
+    net_count_fault(link, id);
 }
 
 /* What the link itself does to a packet. */

@@ -6,7 +6,7 @@
 
 #include "engine/util.h"
 #include "sim/net/socket.h"
-#include "sim/net/stream.h"
+#include "sim/net/stream_impl.h"
 #include "sim/world/world_impl.h"
 
 static struct net_link *link_of(struct os *from, struct os *to)
@@ -58,7 +58,7 @@ void sim_world_cut(struct sim_world *w, struct os *from, struct os *to, bool cut
     link->cut = cut;
     net_link_changed(link);
     if (cut) {
-        stream_count_fault(link, FAULT_L06_CUT);
+        net_count_fault(link, FAULT_L06_CUT);
     } else {
         net_links_healed(&w->net);
     }
@@ -124,9 +124,7 @@ void sim_net_clog(struct sim_world *w, struct os *from, struct os *to, uint16_t 
 static uint64_t draw_time(struct sim_world *w, struct sim_actor *actor, uint64_t n)
 {
     struct sim_decisions *d = &w->decisions;
-    uint64_t hash =
-        sim_mix(sim_mix(d->seed, actor->key),
-                (uint64_t)SIM_SITE_L07_CLOG << 32 | actor->seen[SIM_SITE_L07_CLOG]);
+    uint64_t hash = sim_hash_of_choice(d, SIM_SITE_L07_CLOG, actor);
 
     return 1 + sim_decide(d, SIM_SITE_L07_CLOG, actor, n, hash % n);
 }

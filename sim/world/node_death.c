@@ -13,7 +13,6 @@
 
 #include "engine/util.h"
 #include "sim/net/socket.h"
-#include "sim/net/stream.h"
 #include "sim/world/world_impl.h"
 
 #define BROKEN (POLLIN | POLLOUT | POLLERR | POLLHUP)
@@ -136,9 +135,6 @@ void sim_node_boot(struct sim_node *n)
 
     if (net->down[n->base.node]) {
         net->down[n->base.node] = false;
-        list_for_each_safe(&net->streams, it)
-        {
-            stream_link_healed(container_of(it, struct stream, of_net));
-        }
+        net_links_healed(net);
     }
 }
