@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fault_os_impl.h: inside the injector. Used by fault_os.c (life, clocks, threads),
- * fault_fds.c (descriptors), fault_socket.c (making and ending connections), fault_stream.c
+ * fault_ask.c (questions), fault_fds.c (descriptors), fault_socket.c (making and ending connections), fault_stream.c
  * (bytes) and fault_poller.c (readiness) only.
  *
  * A descriptor's life, as far as faults go:
@@ -120,7 +120,7 @@ enum fault_point {
     POINT_CLOSE,
 };
 
-/* fault_os.c: asking. `e` may be NULL: the thread is whom it is about. `n`: draws. */
+/* fault_ask.c: asking. `e` may be NULL: the thread is whom it is about. `n`: draws. */
 bool fault_ask(struct fault_os *fo, enum fault_id id, struct fault_fd *e, uint64_t n,
                struct fault_shot *ret);
 /* The place of a question, for what is asked otherwise. */
@@ -133,7 +133,10 @@ int fault_errno(const struct fault_shot *shot, const int *errnos, size_t n);
 /* What may be drawn for a time: 1/8 to 8 of what the catalogue says. */
 #define FAULT_TIME_DRAWS 64
 uint64_t fault_time(const struct fault_shot *shot, uint64_t catalogue_ns);
-/* t05_pause. */
+/* t05_pause: whether to pause here, and for how long. */
+bool fault_wants_pause(struct fault_os *fo, struct fault_fd *e, enum fault_point point,
+                       uint64_t *ret_ns);
+/* Pauses if so. */
 void fault_pause(struct fault_os *fo, struct fault_fd *e, enum fault_point point);
 /* Steps of the node's clocks: asked where threads wait. */
 void fault_clocks(struct fault_os *fo);

@@ -183,11 +183,25 @@ void sched_idle(struct scheduler *s)
     sched_spend(s, s->opts->empty_poll_ns);
 }
 
+/* Who stood back long enough is ready, in the order in which they came; `now`: one of them
+ * is, however short it was. */
+static void end_stand_back(struct scheduler *s, bool now)
+{
+    list_for_each_safe(&s->back.waiting, it)
+    {
+        struct sim_thread *t = container_of(it, struct sim_thread, waits);
+
+        if (t->back_until <= s->stats.points || (now && s->n_ready == 0)) {
+            sched_wake(t);
+        }
+    }
+}
+
 /* Lets time pass until a thread is ready. False: that will never be. */
 static bool wait_for_ready(struct scheduler *s)
 {
     s->busy_points = 0;
-    sched_end_stand_back(s, true);
+    end_stand_back(s, true);
     while (s->n_ready == 0) {
         struct sim_timer *timer = sim_timers_first(&s->timers);
 
@@ -286,6 +300,23 @@ static void pass_or_go_on(struct scheduler *s)
     }
 }
 
+/* The current thread stands still for a while, or behind the others, if its strategy says
+ * so. True: it did. */
+static bool stand_still(struct scheduler *s)
+{
+    uint64_t ns, points;
+
+    sched_choose_stop(s, &ns, &points);
+    if (ns > 0) {
+        sched_block(s, &s->starved, s->now + ns);
+    }
+    if (points > 0) {
+        s->current->back_until = s->stats.points + points;
+        sched_block(s, &s->back, UINT64_MAX);
+    }
+    return ns + points > 0;
+}
+
 void sched_point(struct scheduler *s, enum sim_call call)
 {
     struct sim_thread *me = s->current;
@@ -299,7 +330,7 @@ void sched_point(struct scheduler *s, enum sim_call call)
         sched_pass_change_points(s);
     }
     if (!list_is_empty(&s->back.waiting)) {
-        sched_end_stand_back(s, false);
+        end_stand_back(s, false);
     }
     if (sched_is_stopped(me)) {
         make_ready(s, me);
@@ -307,7 +338,7 @@ void sched_point(struct scheduler *s, enum sim_call call)
         return;
     }
     if ((s->opts->strategy == SIM_STARVE || s->decisions->overrides.used != 0) &&
-        sched_stand_still(s)) {
+        stand_still(s)) {
         return;
     }
     if (s->n_ready == 0) {

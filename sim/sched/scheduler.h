@@ -165,12 +165,11 @@ void sched_strategy_init(struct scheduler *s, struct sim_thread *t);
  * a decision of `actor` at `site`, so that a log of decisions replays without the
  * strategy. */
 uint64_t sched_choose(struct scheduler *s, enum sim_site site, struct sim_thread *actor);
-/* The current thread is at a point. True: it stood still for a while. */
-bool sched_stand_still(struct scheduler *s);
+/* The current thread is at a point: for how long it stands still, and for how many points
+ * of the run it stands back behind all others; 0: neither. */
+void sched_choose_stop(struct scheduler *s, uint64_t *ret_ns, uint64_t *ret_points);
 /* PCT: the current thread's priority falls at some points. */
 void sched_pass_change_points(struct scheduler *s);
-/* Who stood back long enough is ready; `now`: one of them is, however short it was. */
-void sched_end_stand_back(struct scheduler *s, bool now);
 
 /* ---- scheduler_group.c ---- */
 

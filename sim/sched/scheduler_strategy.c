@@ -24,7 +24,7 @@ static uint64_t log_uniform(uint64_t hash, uint32_t bits_min, uint32_t bits_max)
 static uint64_t hash_of(const struct scheduler *s, const struct sim_thread *t,
                         uint64_t what)
 {
-    return sim_mix(sim_mix(s->decisions->seed, t->actor.key), what);
+    return sim_hash(s->decisions, &t->actor, what);
 }
 
 void sched_strategy_init(struct scheduler *s, struct sim_thread *t)
@@ -102,7 +102,7 @@ static void propose(struct scheduler *s, struct sim_thread *t, uint64_t *ret_ns,
 }
 
 /* An occurrence of these sites is a point of the thread, whether anybody asked or not. */
-bool sched_stand_still(struct scheduler *s)
+void sched_choose_stop(struct scheduler *s, uint64_t *ret_ns, uint64_t *ret_points)
 {
     struct sim_thread *me = s->current;
     uint64_t ns = 0, points = 0;
@@ -110,28 +110,7 @@ bool sched_stand_still(struct scheduler *s)
     propose(s, me, &ns, &points);
     me->actor.seen[SIM_SITE_STARVE] = (uint32_t)me->points;
     me->actor.seen[SIM_SITE_STAND_BACK] = (uint32_t)me->points;
-    ns = sim_decide(s->decisions, SIM_SITE_STARVE, &me->actor, STARVE_NS_MAX + 1, ns);
-    points = sim_decide(s->decisions, SIM_SITE_STAND_BACK, &me->actor, BACK_POINTS_MAX + 1,
-                        points);
-    if (ns > 0) {
-        sched_block(s, &s->starved, s->now + ns);
-    }
-    if (points > 0) {
-        me->back_until = s->stats.points + points;
-        sched_block(s, &s->back, UINT64_MAX);
-    }
-    return ns + points > 0;
-}
-
-/* In the order in which they came. */
-void sched_end_stand_back(struct scheduler *s, bool now)
-{
-    list_for_each_safe(&s->back.waiting, it)
-    {
-        struct sim_thread *t = container_of(it, struct sim_thread, waits);
-
-        if (t->back_until <= s->stats.points || (now && s->n_ready == 0)) {
-            sched_wake(t);
-        }
-    }
+    *ret_ns = sim_decide(s->decisions, SIM_SITE_STARVE, &me->actor, STARVE_NS_MAX + 1, ns);
+    *ret_points = sim_decide(s->decisions, SIM_SITE_STAND_BACK, &me->actor,
+                             BACK_POINTS_MAX + 1, points);
 }
