@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream_send.c: what a program sends sets out: into the peer's ring, and as segments onto the
- * link. The one place that carries out what a special link's path says (stream_path.c).
+ * stream_send.c: what a program sends sets out: into the peer's ring, and as segments onto
+ * the link. The one place that carries out what a special link's path says (stream_path.c).
  */
 #include <errno.h>
 
 #include "engine/util.h"
 #include "sim/net/stream_impl.h"
 
-/* After a short write there is room again so much later; to the program it looks like a slow
- * network, which is always legal. */
+/* After a short write there is room again so much later; to the program it looks like a
+ * slow network, which is always legal. */
 #define SHORT_SEND_NS 1000
 
 /* The first segment on its way to `to` arrives at that time: now, perhaps. */
