@@ -4,7 +4,9 @@
 # tidy.sh: the rules of the tree that a compiler does not know. Run it through
 # "make tidy", which builds the plain objects that it looks into.
 #
-#   layers    who may include whom, and that engine/ links by itself
+#   layers    who may include whom, between folders and inside them, and that engine/ links
+#             by itself
+#   circles   files that need each other, directly or by way of others
 #   calls     time, randomness, threads and sockets only in engine/os/os_linux.c
 #   data      no variable of static life outside functions or in them
 #   sizes     files and functions; what is too long today is listed and may not grow
@@ -18,7 +20,9 @@ export LC_ALL=C
 
 B=build/plain
 ALLOW=scripts/tidy-allow.txt
-FILE_LINES=800
+FILE_LINES=600   # of a .c outside of tests/
+HEADER_LINES=250
+TEST_LINES=800
 FUNCTION_LINES=60
 
 tmp=$(mktemp -d) || exit 1
@@ -67,9 +71,53 @@ layer engine 'engine/.*' 'isa-l'
 layer stacks/tcp '(engine|stacks/tcp)/.*' '-'
 layer stacks/rdma '(engine|stacks/rdma|infiniband)/.*' 'infiniband/|rdma/'
 layer sim '(engine|stacks|sim)/.*' 'infiniband/|rdma/|isa-l'
-layer viz 'viz/.*|engine/(trace_points|trace_format|states|util)\.h' 'graphviz/|gvc|cgraph|isa-l'
+layer viz 'viz/.*|engine/(trace_points|trace_format|states|util)\.h' 'isa-l'
 layer scenarios '(engine|stacks|sim|viz|scenarios)/.*' 'lua|lauxlib|infiniband/'
 layer tests '(engine|stacks|sim|viz|scenarios|tests)/.*' '.*'
+
+# inside TOP FOLDER...: the folders below TOP, from the top down; "a,b" stand beside each
+# other. A file includes only headers of its own folder, of folders further down, and those
+# of TOP itself, which are everybody's, and so include none of below.
+inside() {
+    local top=$1
+    shift
+    folder "$top" | xargs -r awk -v top="$top" -v list="$*" '
+        function where(path) {
+            sub("^" top "/", "", path)
+            return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : ""
+        }
+        BEGIN {
+            n = split(list, level, " ")
+            for (i = 1; i <= n; i++) {
+                m = split(level[i], part, ",")
+                for (k = 1; k <= m; k++)
+                    rank[part[k]] = i
+            }
+        }
+        FNR == 1 {
+            here = where(FILENAME)
+            if (!(here in rank) && here != "")
+                print "include", FILENAME, 1, here, "is not a layer of " top "/ in scripts/tidy.sh"
+        }
+        /^[ \t]*#[ \t]*include[ \t]*"/ {
+            name = $0
+            sub(/^[^"]*"/, "", name)
+            sub(/".*/, "", name)
+            if (name !~ "^" top "/")
+                next
+            there = where(name)
+            if (there == here || there == "" || (here == "" && FILENAME ~ /\.c$/))
+                next
+            if (here == "")
+                print "include", FILENAME, FNR, name, "is below, and this header is everybody'\''s"
+            else if (rank[there] <= rank[here])
+                print "include", FILENAME, FNR, name, "is not a layer below " top "/" here
+        }' >>"$found"
+}
+inside engine msgr queue proto event trace os,base
+inside sim campaign world,rdma net node sched faults,check decide
+inside viz views draw,join trace
+inside scenarios cli campaign,peer,bench,doctor run lua lab base
 
 # engine/ needs nothing above it: its archive, whole, links with system libraries only.
 if [ -e $B/libengine.a ] && ! gcc -shared -o "$tmp/engine.so" -Wl,--whole-archive \
@@ -136,6 +184,40 @@ objects engine stacks sim | while read -r object source; do
     done
 done >>"$found"
 
+# ---- circles -----------------------------------------------------------------------
+
+# unit FOLDER: its files are one thing, so circles inside it are not looked at.
+UNITS='sim/rdma'
+
+# Who needs whom, from what each object defines and lacks. tsort names those in a loop.
+objects engine stacks sim viz scenarios | while read -r object source; do
+    nm "$object" | awk -v f="$source" '
+        NF == 3 && $2 ~ /[TDRBVW]/ { print "has", $3, f }
+        $1 == "U" { print "wants", $2, f }'
+done | sort | awk -v units="$UNITS" '
+    function unit(f,    i, n, u) {
+        n = split(units, u, " ")
+        for (i = 1; i <= n; i++)
+            if (index(f, u[i] "/") == 1)
+                return u[i]
+        return f
+    }
+    $1 == "has" { owner[$2] = unit($3) }
+    $1 == "wants" && $2 in owner && owner[$2] != unit($3) { print unit($3), owner[$2] }' |
+    sort -u >"$tmp/needs"
+tsort "$tmp/needs" 2>&1 >/dev/null | awk '
+    # "tsort: FILE: input contains a loop:", then the members, each with "tsort: " before it.
+    function say() {
+        if (first != "")
+            print "circle", first, 0, "-", "it needs itself by way of" rest
+        first = rest = ""
+    }
+    /input contains a loop/ { say(); next }
+    { sub(/^tsort: /, "") }
+    first == "" { first = $1; next }
+    { rest = rest " " $1 }
+    END { say() }' >>"$found"
+
 # ---- sizes -------------------------------------------------------------------------
 
 # clang-format keeps its hands off comments, so their width is looked at here.
@@ -145,8 +227,10 @@ awk '/clang-format off/ { off = 1 } /clang-format on/ { off = 0 } FNR == 1 { off
      }' "${sources[@]}" >>"$found"
 
 # A function is what stands between "{" and "}" in column 0; both lines count.
-awk -v most="$FUNCTION_LINES" -v file_most="$FILE_LINES" '
+awk -v most="$FUNCTION_LINES" -v c_most="$FILE_LINES" -v h_most="$HEADER_LINES" \
+    -v test_most="$TEST_LINES" '
     function end_of_file() {
+        file_most = file ~ /^tests\// ? test_most : file ~ /\.h$/ ? h_most : c_most
         if (file != "" && last > file_most)
             print "lines", file, last, "file<=" last, "the file has", last, "lines"
     }

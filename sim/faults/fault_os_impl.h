@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fault_os_impl.h: inside the injector. Used by fault_os.c (life, clocks, threads),
- * fault_ask.c (questions), fault_fds.c (descriptors), fault_socket.c (making and ending connections), fault_stream.c
- * (bytes) and fault_poller.c (readiness) only.
+ * fault_ask.c (questions), fault_fds.c (descriptors), fault_socket.c (making and ending
+ * connections), fault_stream.c (bytes) and fault_poller.c (readiness) only.
  *
  * A descriptor's life, as far as faults go:
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream_impl.h: what the files of a stream give each other, from the lowest up (stream.h has
- * their list).
+ * stream_impl.h: what the files of a stream give each other, from the lowest up (stream.h
+ * has their list).
  */
 #ifndef MSGRLAB_SIM_NET_STREAM_IMPL_H
 #define MSGRLAB_SIM_NET_STREAM_IMPL_H

@@ -5,8 +5,8 @@
  *     what was sent --> pieces --> rate, queue --> latency, jitter, losses --> slot
  *
  * A lost segment arrives when it is sent again: its delay is known when it sets out, and
- * what is behind it comes no sooner. Plain links never get here. What comes of the segments,
- * and of a verdict that the connection ends, is done in stream_send.c.
+ * what is behind it comes no sooner. Plain links never get here. What comes of the
+ * segments, and of a verdict that the connection ends, is done in stream_send.c.
  */
 #include <errno.h>
 

@@ -22,51 +22,6 @@
 #include "viz/join/join_private.h"
 #include "viz/trace/points.h"
 
-/* ---- messages --------------------------------------------------------------------- */
-
-/* A new message with that id; MAP_NONE if out of memory. */
-static uint32_t add_message(struct join *join, uint64_t id, uint32_t record)
-{
-    struct join_message *grown =
-        array_grow(join->messages, join->n_messages, sizeof(*join->messages));
-
-    if (grown == NULL) {
-        return MAP_NONE;
-    }
-    join->messages = grown;
-    if (!map_put(&join->by_id, id, (uint32_t)join->n_messages)) {
-        return MAP_NONE;
-    }
-    join->messages[join->n_messages] = (struct join_message){
-        .id = id, .first = record, .last = MAP_NONE, .span = MAP_NONE};
-    return (uint32_t)join->n_messages++;
-}
-
-/* Appends a record to the chain of a message. */
-static void chain(struct join *join, uint32_t m, uint32_t record)
-{
-    struct join_message *message = &join->messages[m];
-
-    if (join->message_of[record] != MAP_NONE) {
-        return; /* a record is in one chain at most */
-    }
-    if (message->last == MAP_NONE) {
-        message->first = record;
-    } else {
-        join->next_of[message->last] = record;
-    }
-    message->last = record;
-    join->message_of[record] = m;
-}
-
-/* The message of a record's flow, made if it is new. */
-static uint32_t message_of_flow(struct join *join, uint64_t flow, uint32_t record)
-{
-    uint32_t m = map_get(&join->by_id, flow);
-
-    return m != MAP_NONE ? m : add_message(join, flow, record);
-}
-
 /* ---- wires ------------------------------------------------------------------------ */
 
 static uint32_t add_wire(struct join *join)
@@ -226,7 +181,7 @@ static int add_span(struct join *join, uint32_t w, uint32_t m, uint64_t start,
 /* S1 S2 S3 S4 and local delivery: everything that carries a flow by right. */
 static int take_flow_step(struct join *join, const struct trace_record *r, uint32_t record)
 {
-    uint32_t m = r->flow != 0 ? message_of_flow(join, r->flow, record) : MAP_NONE;
+    uint32_t m = r->flow != 0 ? join_message_of_flow(join, r->flow, record) : MAP_NONE;
     struct join_message *message;
     struct conn *conn;
 
@@ -241,7 +196,7 @@ static int take_flow_step(struct join *join, const struct trace_record *r, uint3
     if (r->obj != 0) {
         message->from_conn = r->obj;
     }
-    chain(join, m, record);
+    join_chain(join, m, record);
     switch (r->kind) {
     case TP_S1_SEND_MESSAGE:
         message->type = r->a0;
@@ -382,7 +337,7 @@ static int take_received(struct join *join, uint32_t w, size_t n_sent, uint32_t 
     } else {
         uint64_t n = ++join->foreign[r->node];
 
-        m = add_message(join, (uint64_t)r->node << 48 | JOIN_ID_FOREIGN | n, record);
+        m = join_add_message(join, (uint64_t)r->node << 48 | JOIN_ID_FOREIGN | n, record);
         rc = m == MAP_NONE ? -ENOMEM : add_span(join, w, m, r->a1, (uint32_t)r->val);
         if (rc == 0) {
             join->messages[m].seq = r->a0;
@@ -397,7 +352,7 @@ static int take_received(struct join *join, uint32_t w, size_t n_sent, uint32_t 
     message->received = true;
     message->to_node = r->node;
     message->to_conn = r->obj;
-    chain(join, m, record);
+    join_chain(join, m, record);
     return 0;
 }
 
@@ -436,110 +391,6 @@ static int join_wire(struct join *join, uint32_t w)
     sort_spans(join, &join->wires[w]);
     name_calls(join, &join->wires[w]);
     return rc;
-}
-
-/* ---- pass 2: dispatch ------------------------------------------------------------- */
-
-struct delivery {
-    uint32_t object, record;
-    uint64_t seq;
-};
-
-static int compare_deliveries(const void *a, const void *b)
-{
-    const struct delivery *l = a, *r = b;
-
-    if (l->object != r->object) {
-        return l->object < r->object ? -1 : 1;
-    }
-    if (l->seq != r->seq) {
-        return l->seq < r->seq ? -1 : 1;
-    }
-    return l->record < r->record ? -1 : l->record > r->record;
-}
-
-/* All R7 records by (connection, seq, time). NULL if out of memory. */
-static struct delivery *list_deliveries(const struct join *join, size_t *ret_n)
-{
-    struct delivery *list;
-    size_t n = 0;
-
-    for (size_t w = 0; w < join->n_wires; w++) {
-        n += join->wires[w].calls[CALL_R7].n;
-    }
-    list = malloc((n + 1) * sizeof(*list));
-    n = 0;
-    for (size_t w = 0; w < join->n_wires && list != NULL; w++) {
-        const struct call_list *received = &join->wires[w].calls[CALL_R7];
-
-        for (size_t i = 0; i < received->n; i++) {
-            const struct trace_record *r =
-                trace_reader_record(join->reader, received->records[i]);
-
-            list[n++] = (struct delivery){r->obj, received->records[i], r->a0};
-        }
-    }
-    if (list != NULL) {
-        qsort(list, n, sizeof(*list), compare_deliveries);
-    }
-    *ret_n = n;
-    return list;
-}
-
-/* The message of a dispatch record: of the last R7 of that (connection, seq) before it;
- * with equal time stamps that R7 may also be the next one. */
-static uint32_t find_delivery(const struct join *join, const struct delivery *list,
-                              size_t n, struct delivery key)
-{
-    size_t low = 0, high = n;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare_deliveries(&list[middle], &key) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low > 0 && list[low - 1].object == key.object && list[low - 1].seq == key.seq) {
-        return join->message_of[list[low - 1].record];
-    }
-    if (low < n && list[low].object == key.object && list[low].seq == key.seq) {
-        return join->message_of[list[low].record];
-    }
-    return MAP_NONE;
-}
-
-static int join_dispatches(struct join *join)
-{
-    size_t n, count = trace_reader_count(join->reader);
-    struct delivery *list = list_deliveries(join, &n);
-
-    if (list == NULL) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct trace_record *r = trace_reader_record(join->reader, i);
-        enum join_step step = join_step_of(r->kind);
-        uint32_t m = MAP_NONE;
-
-        if (step < JOIN_LABELLED || step == JOIN_STEPS || step == JOIN_LOCAL) {
-            continue;
-        }
-        if (r->flow != 0) {
-            m = map_get(&join->by_id, r->flow);
-        } else if (step != JOIN_POST) {
-            m = find_delivery(join, list, n, (struct delivery){r->obj, (uint32_t)i, r->a0});
-        }
-        if (m != MAP_NONE) {
-            chain(join, m & ~MORE_MESSAGES, (uint32_t)i);
-        } else if (step != JOIN_POST) {
-            join->totals.dispatches_unmatched++;
-        }
-    }
-    free(list);
-    return 0;
 }
 
 /* ---- all together ----------------------------------------------------------------- */

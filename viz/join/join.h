@@ -30,25 +30,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "viz/trace/steps.h"
 #include "viz/trace/trace_reader.h"
 
 /* In canonical order. */
 enum join_step {
-    JOIN_S1,
-    JOIN_S2,
-    JOIN_S3,
-    JOIN_S4,
-    JOIN_S5,
-    JOIN_S6,
-    JOIN_S7,
-    JOIN_R1,
-    JOIN_R2,
-    JOIN_R3,
-    JOIN_R4,
-    JOIN_R5,
-    JOIN_R6,
-    JOIN_R7,
-    JOIN_LABELLED,             /* those above appear in join_steps_text */
+#define X(id, point, title) JOIN_##id,
+    IO_STEPS(X)
+#undef X
+        JOIN_LABELLED,         /* those above appear in join_steps_text */
     JOIN_POST = JOIN_LABELLED, /* external event posted, merged, its wake-up, run */
     JOIN_LOCAL,                /* local delivery */
     JOIN_ENQUEUE,              /* put into the dispatch queue */

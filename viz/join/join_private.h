@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * join_private.h: what join.c builds and join_query.c answers from. Nobody else includes
- * it.
+ * join_private.h: what join.c, join_messages.c and join_dispatch.c build, and join_query.c answers
+ * from. Nobody else includes it.
  */
 #ifndef MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
 #define MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
@@ -99,6 +99,20 @@ static inline struct range range_of(const struct trace_record *r)
     return r->kind == TP_R4_ALLOCATE ? (struct range){r->a1, range_end(r->a1, 1)}
                                      : (struct range){r->a0, range_end(r->a0, bytes)};
 }
+
+/* ---- join_messages.c ---- */
+
+uint32_t join_add_message(struct join *join, uint64_t id, uint32_t record);
+/* The record belongs to the message; records are added in their order. */
+void join_chain(struct join *join, uint32_t m, uint32_t record);
+uint32_t join_message_of_flow(struct join *join, uint64_t flow, uint32_t record);
+
+/* ---- join_dispatch.c ---- */
+
+/* Pass 2. 0 or -ENOMEM. */
+int join_dispatches(struct join *join);
+
+/* ---- join_query.c ---- */
 
 /* Numbers the messages by their first record. -ENOMEM. */
 int join_order_messages(struct join *join);

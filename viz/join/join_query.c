@@ -16,34 +16,11 @@
 enum join_step join_step_of(uint16_t kind)
 {
     switch (kind) {
-    case TP_S1_SEND_MESSAGE:
-        return JOIN_S1;
-    case TP_S2_SUBMIT_MESSAGE:
-        return JOIN_S2;
-    case TP_S3_QUEUE:
-        return JOIN_S3;
-    case TP_S4_WRITE_MESSAGE:
-        return JOIN_S4;
-    case TP_S5_TRY_SEND:
-        return JOIN_S5;
-    case TP_S6_STACK_SEND:
-        return JOIN_S6;
-    case TP_S7_POST_SEND:
-        return JOIN_S7;
-    case TP_R1_POLL_CQ:
-        return JOIN_R1;
-    case TP_R2_NOTIFY:
-        return JOIN_R2;
-    case TP_R3_READ_EVENT:
-        return JOIN_R3;
-    case TP_R4_ALLOCATE:
-        return JOIN_R4;
-    case TP_R5_READ_UNTIL:
-        return JOIN_R5;
-    case TP_R6_READ_BULK:
-        return JOIN_R6;
-    case TP_R7_DISPATCH:
-        return JOIN_R7;
+#define X(id, point, title)                                                                \
+    case TP_##point:                                                                       \
+        return JOIN_##id;
+        IO_STEPS(X)
+#undef X
     case TP_EXT_POST:
     case TP_EXT_MERGE:
     case TP_EXT_RUN:
@@ -67,13 +44,15 @@ enum join_step join_step_of(uint16_t kind)
 const char *join_step_name(enum join_step step)
 {
     static const char *const names[] = {
-        [JOIN_S1] = "S1",       [JOIN_S2] = "S2",         [JOIN_S3] = "S3",
-        [JOIN_S4] = "S4",       [JOIN_S5] = "S5",         [JOIN_S6] = "S6",
-        [JOIN_S7] = "S7",       [JOIN_R1] = "R1",         [JOIN_R2] = "R2",
-        [JOIN_R3] = "R3",       [JOIN_R4] = "R4",         [JOIN_R5] = "R5",
-        [JOIN_R6] = "R6",       [JOIN_R7] = "R7",         [JOIN_POST] = "wake-up",
-        [JOIN_LOCAL] = "local", [JOIN_ENQUEUE] = "queue", [JOIN_FAST] = "fast dispatch",
-        [JOIN_BEGIN] = "begin", [JOIN_END] = "end",
+#define X(id, point, title) [JOIN_##id] = #id,
+        IO_STEPS(X)
+#undef X
+            [JOIN_POST] = "wake-up",
+        [JOIN_LOCAL] = "local",
+        [JOIN_ENQUEUE] = "queue",
+        [JOIN_FAST] = "fast dispatch",
+        [JOIN_BEGIN] = "begin",
+        [JOIN_END] = "end",
     };
 
     CHECK(step < JOIN_STEPS);

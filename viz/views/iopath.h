@@ -10,26 +10,16 @@
 #define MSGRLAB_VIZ_VIEWS_IOPATH_H
 
 #include "viz/join/hist.h"
+#include "viz/trace/steps.h"
 #include "viz/views/view.h"
 
 /* Steps first: each may exist once per lane. Then the data structures. */
 enum place {
-    AT_S1,
-    AT_S2,
-    AT_S3,
-    AT_S4,
-    AT_S5,
-    AT_S6,
-    AT_S7,
-    AT_R1,
-    AT_R2,
-    AT_R3,
-    AT_R4,
-    AT_R5,
-    AT_R6,
-    AT_R7,
-    AT_FAST,  /* fast dispatch */
-    AT_BEGIN, /* the dispatcher's callback */
+#define X(id, point, title) AT_##id,
+    IO_STEPS(X)
+#undef X
+        AT_FAST, /* fast dispatch */
+    AT_BEGIN,    /* the dispatcher's callback */
     AT_STEPS,
     AT_OUT_QUEUE = AT_STEPS,
     AT_EXTERNAL, /* the external events queue */
@@ -97,6 +87,8 @@ void iopath_free(struct iopath *path); /* NULL is fine */
 bool iopath_expects(const struct iopath *path, const struct reference_edge *edge);
 /* Was there any such connection, on any thread? */
 bool iopath_has(const struct iopath *path, enum place from, enum place to);
+/* The step that a trace point of this kind belongs to; AT_PLACES: none. */
+enum place place_of(uint16_t kind);
 /* "S3", "out_q", ... */
 const char *place_name(enum place place);
 /* "S3 queue" of a step. */
