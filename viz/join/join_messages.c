@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* join_messages.c: the messages that a join has found, each with the chain of its records. */
+/* join_messages.c: the messages that a join has found, each with the chain of its
+ * records. */
 #include <stdlib.h>
 
 #include "engine/util.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * join_private.h: what join.c, join_messages.c and join_dispatch.c build, and join_query.c answers
- * from. Nobody else includes it.
+ * join_private.h: what join.c, join_messages.c and join_dispatch.c build, and join_query.c
+ * answers from. Nobody else includes it.
  */
 #ifndef MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
 #define MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * steps.h: the seven steps out and the seven steps in, one row each. Whatever in viz/ speaks
- * of steps (the join, the figures, the tables) is made from this list, in this order.
+ * steps.h: the seven steps out and the seven steps in, one row each. Whatever in viz/
+ * speaks of steps (the join, the figures, the tables) is made from this list, in this
+ * order.
  *
  *   X(id, trace point, title)     the trace point is TP_... of engine/trace_points.h
  */

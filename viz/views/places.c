@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * places.c: the places of the IO path figure: what they are called, which trace point belongs
- * to which, and between which of them a messenger has connections.
+ * places.c: the places of the IO path figure: what they are called, which trace point
+ * belongs to which, and between which of them a messenger has connections.
  */
 #include "engine/util.h"
 #include "viz/views/iopath.h"
