@@ -1,53 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shrink.c: candidates, the order they are tried in, and the children that try them. */
-#include "sim/campaign/shrink.h"
-
+/* shrink.c: candidates, and the order they are tried in. Trying is in shrink_try.c. */
 #include <errno.h>
 #include <string.h>
 
 #include "engine/util.h"
-#include "sim/decide/decisions.h"
+#include "sim/campaign/shrink_impl.h"
 
 #define VERIFY_TIMES 3
 #define STAND_IN_ATTEMPTS 3000
-#define TICK_NS (50 * NSEC_PER_MSEC)
 /* An attempt may take so many times what the first took, and that much more. */
 #define LATE_TIMES 20
 #define LATE_MIN_NS (2 * NSEC_PER_SEC)
-#define CODE_FAILS 41 /* what a child says by its exit code */
-#define CODE_PASSES 42
-
-/* A set of decisions to try: the best so far without some, or with another value. */
-struct candidate {
-    struct shrink_item *items; /* owned */
-    size_t n;
-    uint64_t key;
-    bool *used; /* borrowed: in shared memory */
-    bool known; /* from the cache, or tried */
-    bool fails;
-};
-
-struct answers { /* open addressing */
-    struct answer {
-        uint64_t key; /* 0: empty */
-        bool fails;
-    } * slots; /* owned */
-    size_t size, used;
-};
-
-struct shrinking {
-    const struct shrink_opts *opts;
-    struct shrink_item *best; /* borrowed: the caller's */
-    size_t n;
-    struct answers answers;
-    struct shrink_progress progress;
-    uint64_t began_ns, attempt_max_ns;
-    uint64_t stand_ins_end; /* attempts after which no more are tried */
-    bool *used;             /* shared memory: `jobs` times as many as there were at first */
-    size_t used_bytes, used_stride;
-    bool stopped;
-    int error;
-};
 
 const char *shrink_phase_name(enum shrink_phase phase)
 {
@@ -56,224 +19,6 @@ const char *shrink_phase_name(enum shrink_phase phase)
                                         "singles", "verify"};
 
     return names[phase];
-}
-
-/* ---- what was tried before ---------------------------------------------------------- */
-
-static uint64_t hash_name(const char *name)
-{
-    uint64_t hash = 0;
-
-    for (; *name != '\0'; name++) {
-        hash = sim_mix(hash, (uint8_t)*name);
-    }
-    return hash;
-}
-
-static uint64_t key_of(const struct shrink_item *items, size_t n)
-{
-    uint64_t key = sim_mix(0, n);
-
-    for (size_t i = 0; i < n; i++) {
-        key = sim_mix(key, hash_name(items[i].site));
-        key = sim_mix(key, hash_name(items[i].actor));
-        key = sim_mix(key, items[i].occurrence);
-        key = sim_mix(key, items[i].value);
-    }
-    return key | 1;
-}
-
-static struct answer *answer_at(struct answer *slots, size_t size, uint64_t key)
-{
-    size_t at = (key >> 1) & (size - 1);
-
-    while (slots[at].key != 0 && slots[at].key != key) {
-        at = (at + 1) & (size - 1);
-    }
-    return &slots[at];
-}
-
-/* Without memory it is forgotten, and tried again. */
-static void remember(struct answers *a, uint64_t key, bool fails)
-{
-    if ((a->used + 1) * 2 > a->size) {
-        size_t size = MAX(a->size * 2, (size_t)256);
-        struct answer *slots = calloc(size, sizeof(*slots));
-
-        if (slots == NULL) {
-            return;
-        }
-        for (size_t i = 0; i < a->size; i++) {
-            if (a->slots[i].key != 0) {
-                *answer_at(slots, size, a->slots[i].key) = a->slots[i];
-            }
-        }
-        free(a->slots);
-        a->slots = slots;
-        a->size = size;
-    }
-    a->used += answer_at(a->slots, a->size, key)->key == 0;
-    *answer_at(a->slots, a->size, key) = (struct answer){key, fails};
-}
-
-static bool recall(const struct answers *a, uint64_t key, bool *ret_fails)
-{
-    const struct answer *it;
-
-    if (a->size == 0) {
-        return false;
-    }
-    it = answer_at(a->slots, a->size, key);
-    *ret_fails = it->fails;
-    return it->key != 0;
-}
-
-/* ---- one attempt ------------------------------------------------------------------ */
-
-struct attempt {
-    struct process process;
-    struct candidate *candidate;
-    const struct shrink_opts *opts;
-    uint64_t began_ns;
-    bool is_running, was_killed;
-};
-
-static int try_in_child(void *arg, struct process *self)
-{
-    struct attempt *a = arg;
-    struct candidate *c = a->candidate;
-
-    return a->opts->fails(a->opts->arg, c->items, c->n, c->used) ? CODE_FAILS : CODE_PASSES;
-}
-
-static int start_attempt(struct shrinking *s, struct attempt *a, struct candidate *c)
-{
-    int rc;
-
-    *a = (struct attempt){
-        .candidate = c, .opts = s->opts, .began_ns = os_monotonic_ns(s->opts->os)};
-    memset(c->used, true, c->n);
-    rc = process_start(s->opts->os, try_in_child, a, &a->process);
-    a->is_running = rc == 0;
-    s->progress.attempts += rc == 0;
-    return rc;
-}
-
-/* The child is dead: what does that say? */
-static void end_attempt(struct shrinking *s, struct attempt *a)
-{
-    const struct shrink_opts *o = s->opts;
-    struct candidate *c = a->candidate;
-    struct process_end end;
-
-    process_reap(&a->process, &end);
-    a->is_running = false;
-    if (s->stopped) { /* killed half-way: it says nothing */
-        return;
-    }
-    c->known = true;
-    s->progress.timed_out += a->was_killed;
-    if (!a->was_killed && (end.code == CODE_FAILS || end.code == CODE_PASSES)) {
-        c->fails = end.code == CODE_FAILS;
-    } else {
-        c->fails = o->died != NULL && o->died(o->arg, &end, a->was_killed);
-        memset(c->used, true, c->n);
-    }
-}
-
-/* Asks whether to stop; kills what takes too long. */
-static void look_around(struct shrinking *s, struct attempt *attempts, unsigned n)
-{
-    const struct shrink_opts *o = s->opts;
-    uint64_t now = os_monotonic_ns(o->os);
-
-    s->progress.left = s->n;
-    if ((o->on_progress != NULL && o->on_progress(o->arg, &s->progress)) ||
-        (o->time_max_ns != 0 && now - s->began_ns >= o->time_max_ns)) {
-        s->stopped = true;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        struct attempt *a = &attempts[i];
-
-        if (a->is_running && !a->was_killed &&
-            (s->stopped || now - a->began_ns > s->attempt_max_ns)) {
-            a->was_killed = true;
-            process_kill(&a->process);
-        }
-    }
-}
-
-/* Waits a tick at most for one of them to end; false: none is running. */
-static bool wait_for_attempts(struct shrinking *s, struct attempt *attempts, unsigned n)
-{
-    struct pollfd fds[SHRINK_JOBS_MAX];
-    struct attempt *of[SHRINK_JOBS_MAX];
-    int n_fds = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        if (attempts[i].is_running) {
-            of[n_fds] = &attempts[i];
-            fds[n_fds++] = (struct pollfd){.fd = attempts[i].process.fd, .events = POLLIN};
-        }
-    }
-    if (n_fds == 0) {
-        return false;
-    }
-    os_poll(s->opts->os, fds, n_fds, (int64_t)TICK_NS);
-    for (int i = 0; i < n_fds; i++) {
-        if (fds[i].revents != 0) { /* it sends nothing, so this is its end */
-            end_attempt(s, of[i]);
-        }
-    }
-    look_around(s, attempts, n);
-    return true;
-}
-
-/* Tries those that are not known, side by side; n <= jobs. */
-static void try_all(struct shrinking *s, struct candidate *candidates, unsigned n)
-{
-    struct attempt attempts[SHRINK_JOBS_MAX];
-    unsigned running = 0;
-
-    for (unsigned i = 0; i < n && !s->stopped; i++) {
-        struct candidate *c = &candidates[i];
-
-        c->used = s->used + i * s->used_stride;
-        if (recall(&s->answers, c->key, &c->fails)) {
-            c->known = true;
-            s->progress.cached++;
-            memset(c->used, true, c->n);
-        } else {
-            int rc = start_attempt(s, &attempts[running], c);
-
-            running += rc == 0;
-            s->error = rc < 0 ? rc : s->error;
-        }
-    }
-    look_around(s, attempts, running);
-    while (wait_for_attempts(s, attempts, running)) {
-    }
-    for (unsigned i = 0; i < n; i++) {
-        if (candidates[i].known) {
-            remember(&s->answers, candidates[i].key, candidates[i].fails);
-        }
-    }
-    s->stopped = s->stopped || s->error != 0;
-}
-
-/* The candidate is the best now, less what its run never came to. */
-static void adopt(struct shrinking *s, const struct candidate *c)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < c->n; i++) {
-        if (c->used[i]) {
-            s->best[n++] = c->items[i];
-        }
-    }
-    s->n = n;
-    s->progress.left = n;
-    remember(&s->answers, key_of(s->best, n), true);
 }
 
 /* ---- candidates ------------------------------------------------------------------- */
@@ -289,7 +34,7 @@ static struct candidate without(const struct shrinking *s, const bool *out)
             c.items[c.n++] = s->best[i];
         }
     }
-    c.key = key_of(c.items, c.n);
+    c.key = shrink_key_of(c.items, c.n);
     return c;
 }
 
@@ -324,14 +69,14 @@ static long take_out_one(struct shrinking *s, part_fn part_of, size_t arg, size_
         candidates[i] = without_part(s, part_of, arg, first + i);
         if (candidates[i].n == s->n) { /* nothing in it */
             candidates[i].known = true;
-            remember(&s->answers, candidates[i].key, true);
+            shrink_remember(&s->answers, candidates[i].key, true);
         }
     }
-    try_all(s, candidates, n);
+    shrink_try_all(s, candidates, n);
     for (unsigned i = 0; i < n; i++) {
         if (ret < 0 && candidates[i].known && candidates[i].fails &&
             candidates[i].n < s->n) {
-            adopt(s, &candidates[i]);
+            shrink_adopt(s, &candidates[i]);
             ret = (long)(first + i);
         }
     }
@@ -378,10 +123,10 @@ static bool drop_group(struct shrinking *s, enum group_kind kind, size_t first)
     struct candidate c = without_part(s, group_of, kind, first);
     bool gone;
 
-    try_all(s, &c, 1);
+    shrink_try_all(s, &c, 1);
     gone = c.known && c.fails;
     if (gone) {
-        adopt(s, &c);
+        shrink_adopt(s, &c);
     }
     free(c.items);
     return gone;
@@ -491,7 +236,7 @@ static struct candidate with_stand_in(const struct shrinking *s, size_t item,
             c.items[c.n++] = *it;
         }
     }
-    c.key = key_of(c.items, c.n);
+    c.key = shrink_key_of(c.items, c.n);
     return c;
 }
 
@@ -500,10 +245,10 @@ static bool try_batch(struct shrinking *s, struct candidate *candidates, unsigne
 {
     bool any = false;
 
-    try_all(s, candidates, n);
+    shrink_try_all(s, candidates, n);
     for (unsigned i = 0; i < n; i++) {
         if (!any && candidates[i].known && candidates[i].fails) {
-            adopt(s, &candidates[i]);
+            shrink_adopt(s, &candidates[i]);
             any = true;
         }
         free(candidates[i].items);
@@ -577,11 +322,11 @@ static bool try_value(struct shrinking *s, size_t item, uint64_t value)
     c = without(s, none);
     free(none);
     c.items[item].value = value;
-    c.key = key_of(c.items, c.n);
-    try_all(s, &c, 1);
+    c.key = shrink_key_of(c.items, c.n);
+    shrink_try_all(s, &c, 1);
     fails = c.known && c.fails;
     if (fails) {
-        adopt(s, &c);
+        shrink_adopt(s, &c);
     }
     free(c.items);
     return fails;
@@ -615,27 +360,27 @@ static bool lower_values(struct shrinking *s)
 
 static bool try_best(struct shrinking *s)
 {
-    struct candidate c = {.items = s->best, .n = s->n, .key = key_of(s->best, s->n)};
+    struct candidate c = {.items = s->best, .n = s->n, .key = shrink_key_of(s->best, s->n)};
     struct answers kept = s->answers;
 
     s->answers = (struct answers){0}; /* really, not from memory */
-    try_all(s, &c, 1);
+    shrink_try_all(s, &c, 1);
     free(s->answers.slots);
     s->answers = kept;
     if (c.known && c.fails) {
-        adopt(s, &c);
+        shrink_adopt(s, &c);
     }
     return c.known && c.fails;
 }
 
 static void try_empty(struct shrinking *s)
 {
-    struct candidate c = {.n = 0, .key = key_of(NULL, 0)};
+    struct candidate c = {.n = 0, .key = shrink_key_of(NULL, 0)};
 
     s->progress.phase = SHRINK_EMPTY;
-    try_all(s, &c, 1);
+    shrink_try_all(s, &c, 1);
     if (c.known && c.fails) {
-        adopt(s, &c);
+        shrink_adopt(s, &c);
     }
 }
 
