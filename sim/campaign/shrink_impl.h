@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shrink_impl.h: between shrink.c, which proposes, and shrink_try.c, which tries. One thread.
+ * shrink_impl.h: between shrink.c, which proposes, and shrink_try.c, which tries. One
+ * thread.
  */
 #ifndef MSGRLAB_SIM_CAMPAIGN_SHRINK_IMPL_H
 #define MSGRLAB_SIM_CAMPAIGN_SHRINK_IMPL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shrink_try.c: tries candidates, several at a time, each in a child process; what was tried
- * before is known.
+ * shrink_try.c: tries candidates, several at a time, each in a child process; what was
+ * tried before is known.
  */
 #include <errno.h>
 #include <string.h>

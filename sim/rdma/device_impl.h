@@ -217,36 +217,4 @@ struct nic_qp {
     bool recv_first;        /* ... those of receives before those of sends */
 };
 
-/* PACKET_SEND: SEND and WRITE. Requests come first. */
-enum nic_packet_kind {
-    PACKET_SEND,
-    PACKET_READ,
-    PACKET_ATOMIC,
-    PACKET_RESPONSE,
-    PACKET_ACK,
-    PACKET_NAK_SEQUENCE,
-    PACKET_NAK_RNR,
-    PACKET_NAK_ERROR
-};
-
-/* Some packets of one message, or an answer. */
-struct nic_packet {
-    struct list of_fabric;
-    struct sim_timer timer; /* arrives */
-    struct rdma_fabric *fabric;
-    union ibv_gid to;
-    uint32_t dest_qpn, psn, n_psn;
-    enum nic_packet_kind kind;
-    enum ibv_wc_status status; /* NAK_ERROR: what the requester sees; NAK_RNR: the timer */
-    enum ibv_wc_status doom;   /* the responder refuses it so; SUCCESS: it does not */
-    enum ibv_wr_opcode opcode;
-    bool first, last, solicited;
-    __be32 imm;
-    uint32_t mtu;    /* the sender's */
-    uint32_t offset; /* of the first byte in its message */
-    struct nic_remote remote;
-    uint32_t len;
-    uint8_t data[];
-};
-
 #endif

@@ -7,6 +7,7 @@
 #define MSGRLAB_SIM_RDMA_NIC_H
 
 #include "sim/rdma/device_impl.h"
+#include "sim/rdma/packet.h"
 
 static inline struct nic *to_nic(struct verbs *v)
 {
@@ -224,33 +225,5 @@ bool nic_fault_packet(struct nic_qp *qp, enum fault_id id);
 /* ns by which a packet is late: L01_SPIKE, L05_REORDER, L14_SLOT (a multiple of that). */
 uint64_t nic_fault_delay(struct nic_qp *qp, enum fault_id id);
 uint64_t nic_fault_page(struct nic_qp *qp); /* ns until it can send */
-
-/* ---- wire.c ---- */
-/* The node that has the GID; "" for none. */
-const char *nic_node_at(const struct nic *nic, const union ibv_gid *gid);
-struct rdma_fabric *nic_fabric(struct sim_node *node);
-/* Room for `len` bytes. NULL: no memory (the packet is lost then). */
-struct nic_packet *nic_packet_new(struct nic *nic, uint32_t len);
-/* Sends it to the peer of the queue pair; takes it over. */
-void nic_send_packet(struct nic_qp *qp, struct nic_packet *p);
-/* Looks for the neighbour, for a second if need be. */
-bool nic_resolve(struct nic_qp *qp, const union ibv_gid *gid);
-/* Whether the queue pair's way out exists. */
-bool nic_has_route(const struct nic_qp *qp);
-
-/* ---- path.c: what the link does; bytes with headers ---- */
-/* When packets that set out now arrive; 0: they do not. */
-uint64_t nic_path_time(struct nic_qp *qp, struct net_link *link, uint64_t bytes);
-/* Whether one of that size is lost. */
-bool nic_path_loses(struct nic_qp *qp, struct net_link *link, uint32_t bytes);
-
-/* Shows it to the world's tap. */
-void nic_tap_packet(const struct nic_qp *qp, const struct nic_packet *p, uint8_t to_node);
-
-/* The bytes of a path MTU. */
-static inline uint32_t nic_mtu(const struct nic_qp *qp)
-{
-    return 128u << qp->attr.path_mtu;
-}
 
 #endif
