@@ -119,6 +119,8 @@ picture: demo
 		--trace build/demo/hello-event.trace > build/demo/hello-event.log
 	$(Q)build/plain/msgrlab show build/demo/hello-event.trace --view iopath \
 		-o docs/hello-rdma-event-iopath.svg
+	$(Q)build/plain/msgrlab show build/demo/hello-rdma.trace --view states \
+		-o docs/hello-states.svg
 	$(Q)cp build/demo/hello-iopath.svg build/demo/hello-rdma-iopath.svg docs/
 
 check:
