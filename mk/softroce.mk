@@ -35,7 +35,7 @@ check-softroce:
 verbs-table:
 	$(Q)$(call deps,check)
 	$(Q)+$(call inner,softroce-programs,plain)
-	$(Q)tests/softroce/vm.sh -t 400 -- tests/conformance/verbs/table.sh $(VERBS_BIN)
+	$(Q)scenarios/softroce/softroce.sh -t 400 -- tests/conformance/verbs/table.sh $(VERBS_BIN)
 	$(Q)cp build/softroce/verbs-conformance.md docs/verbs-conformance.md
 
 # Two processors, or two ends that spin would wait for each other's time slices.
@@ -43,7 +43,7 @@ BENCH_RDMA ?= --rounds 3 --count 300
 bench-rdma:
 	$(Q)$(call deps,check)
 	$(Q)+$(call inner,program,plain)
-	$(Q)$(if $(wildcard /sys/class/infiniband/*),,tests/softroce/vm.sh -s 2 -t 1200 --) \
+	$(Q)$(if $(wildcard /sys/class/infiniband/*),,scenarios/softroce/softroce.sh -s 2 -t 1200 --) \
 		build/plain/msgrlab bench rdma $(BENCH_RDMA)
 
 endif

@@ -16,7 +16,7 @@
 #define CLASS "/sys/class/infiniband"
 #define GIDS_LOOKED_AT 64
 #define VM_ADVICE                                                                          \
-    "tests/softroce/vm.sh -- COMMAND runs it in a virtual machine with soft-RoCE"
+    "scenarios/softroce/softroce.sh -- COMMAND runs it in a virtual machine with soft-RoCE"
 
 /* First line of a file, without its end; false if there is none. */
 static bool read_line(const char *path, char *line, size_t size)
@@ -197,7 +197,7 @@ static bool report_module(void)
     return false;
 }
 
-/* What tests/softroce/vm.sh needs. */
+/* What scenarios/softroce/softroce.sh needs. */
 static void report_machine(void)
 {
     static const char *const places[] = {"/etc/libibverbs.d/rxe.driver",

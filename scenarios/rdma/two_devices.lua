@@ -18,7 +18,7 @@
 --
 -- What to look at: cqe_error, async_event and rdma_fault in the trace.
 --
---   tests/softroce/vm.sh -- msgrlab run scenarios/rdma/two_devices.lua --on linux
+--   scenarios/softroce/softroce.sh -- msgrlab run scenarios/rdma/two_devices.lua --on linux
 --
 -- stack: rdma
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # suite.sh [TEST...]: "make check-softroce": every tests/softroce/t_*.sh and the program of every
-# tests/softroce/test_*.c, or those named, where there is soft-RoCE (vm.sh). On a host that has
+# tests/softroce/test_*.c, or those named, where there is soft-RoCE (softroce.sh). On a host that has
 # it they run one after the other. Otherwise two virtual machines share them, so that each has
 # about the same to do, always the same. Each test has a time limit of its own, and the lines
 # are those of tests/run.sh, the last one
@@ -34,7 +34,7 @@ finish() {
 }
 
 # Where nothing can be installed this cannot run; where it can, make has seen to it.
-if ! way=$(tests/softroce/vm.sh -p); then
+if ! way=$(scenarios/softroce/softroce.sh -p); then
     echo "SKIP  check-softroce: $way"
     finish 0 0 1
 fi
@@ -111,7 +111,7 @@ add() {
 machine() {
     local share
     mapfile -t share < <(printf %s "${shares[$1 - 1]}")
-    exec tests/softroce/vm.sh -m $memory -t "${SUITE_SECONDS:-600}" -o "$out" -- \
+    exec scenarios/softroce/softroce.sh -m $memory -t "${SUITE_SECONDS:-600}" -o "$out" -- \
         tests/softroce/suite_inside.sh "$1" "${share[@]}"
 }
 

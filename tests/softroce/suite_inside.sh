@@ -15,7 +15,7 @@ export FLAVOUR=softroce TEST_JOBS=1 RESULTS=$SOFTROCE_OUT/results.$machine
 tests/run.sh "$@"
 status=$?
 
-. tests/softroce/lib.bash
+. scenarios/softroce/lib.bash
 if ! softroce_wait 5 softroce_is_clean; then
     echo "FAIL  verbs objects are left over:"
     softroce_leftover | sed 's/^/    | /'

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# t_host.sh: on a machine that has soft-RoCE itself vm.sh uses it, and leaves nothing there. The
+# t_host.sh: on a machine that has soft-RoCE itself softroce.sh uses it, and leaves nothing there. The
 # machine that the tests run on is one.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/softroce/test.bash || exit 1
 
-vm=(env -u SOFTROCE tests/softroce/vm.sh -o "$dir")
-way=$(env -u SOFTROCE tests/softroce/vm.sh -p)
+vm=(env -u SOFTROCE scenarios/softroce/softroce.sh -o "$dir")
+way=$(env -u SOFTROCE scenarios/softroce/softroce.sh -p)
 if [ "$way" != "on this host: it has rdma_rxe" ]; then
-    fail "vm.sh -p says: $way"
+    fail "softroce.sh -p says: $way"
 fi
 ok "$way"
 

@@ -5,10 +5,10 @@
 # ends every process at the end, clears the wire, and fails a test that leaves a verbs object
 # behind. One "ok ..." line per check; the first failure ends the script.
 set -u
-. tests/softroce/lib.bash
+. scenarios/softroce/lib.bash
 
 [ -n "${SOFTROCE:-}" ] || {
-    echo "run this by tests/softroce/vm.sh -- $0"
+    echo "run this by scenarios/softroce/softroce.sh -- $0"
     exit 1
 }
 B=${B:-build/plain}

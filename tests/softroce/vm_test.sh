@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# vm_test.sh: the virtual machine of vm.sh itself: exit status, output, what stays and what
+# vm_test.sh: the virtual machine of softroce.sh itself: exit status, output, what stays and what
 # does not, time limit, a kernel that dies, an interrupted run. Runs on the host, before the
 # other tests of "make check-softroce".
 cd "$(dirname "$0")/../.." || exit 1
 set -u
 
-tests/softroce/vm.sh -p >/dev/null || exit 77
+scenarios/softroce/softroce.sh -p >/dev/null || exit 77
 mkdir -p build/softroce
 dir=$(mktemp -d "$PWD/build/softroce/vm_test.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -23,9 +23,9 @@ fail() {
 vm() {
     local want=$1 code
     shift
-    tests/softroce/vm.sh -V -m 256 -o "$dir" "$@" >"$dir/out" 2>"$dir/err"
+    scenarios/softroce/softroce.sh -V -m 256 -o "$dir" "$@" >"$dir/out" 2>"$dir/err"
     code=$?
-    [ $code -eq "$want" ] || fail "vm.sh $* ended with $code, not $want"
+    [ $code -eq "$want" ] || fail "softroce.sh $* ended with $code, not $want"
 }
 
 word="two  words" vm 7 -- bash -c 'echo "$1 in $PWD, $word"; echo gone >tests/softroce/gone
@@ -46,7 +46,7 @@ grep -q before "$dir/out" || fail "what was printed before is lost"
 grep -q 'console: .*Kernel panic' "$dir/err" || fail "nothing of the kernel's last words"
 ok "a kernel that dies"
 
-env --default-signal=INT tests/softroce/vm.sh -V -m 256 -o "$dir" -- sleep 300 \
+env --default-signal=INT scenarios/softroce/softroce.sh -V -m 256 -o "$dir" -- sleep 300 \
     >"$dir/out" 2>"$dir/err" &
 vm=$!
 for ((i = 0; i < 600; i++)); do

@@ -23,12 +23,12 @@ static void pause_2_ms(struct verbs_target *target)
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
-/* Runs one of the functions of tests/softroce/lib.bash. */
+/* Runs one of the functions of scenarios/softroce/lib.bash. */
 static int trouble(const char *function, int side, const char *arguments)
 {
     char command[256];
 
-    snprintf(command, sizeof(command), ". tests/softroce/lib.bash && %s %d %s", function,
+    snprintf(command, sizeof(command), ". scenarios/softroce/lib.bash && %s %d %s", function,
              side, arguments);
     if (setenv("VERBS_TROUBLE", command, 1) != 0) {
         return -1;

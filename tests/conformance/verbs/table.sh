@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # table.sh PROGRAM: runs the suite on rxe0 and rxe1 and leaves its table, as a page, in
-# build/softroce/verbs-conformance.md. Run by "make verbs-table", inside vm.sh.
+# build/softroce/verbs-conformance.md. Run by "make verbs-table", inside softroce.sh.
 set -eu
 
-out=${SOFTROCE_OUT:?run this by tests/softroce/vm.sh}
+out=${SOFTROCE_OUT:?run this by scenarios/softroce/softroce.sh}
 "$1" -n -o "$out/table" rxe0 rxe1
 {
     cat <<'END'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # lib.bash: two soft-RoCE devices on one kernel, and trouble on the wire between them. Sourced
-# by the tests of tests/softroce, by vm.sh and by the guest. Needs root and rdma_rxe loaded.
+# by the tests of tests/softroce, by softroce.sh and by the guest. Needs root and rdma_rxe loaded.
 #
 #   rxe0 --- sr0  192.0.2.1  <== veth ==>  192.0.2.2  sr1 --- rxe1
 #

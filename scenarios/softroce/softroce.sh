@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# vm.sh [OPTION...] -- COMMAND [ARG...]: runs the command where there are two soft-RoCE
+# softroce.sh [OPTION...] -- COMMAND [ARG...]: runs the command where there are two soft-RoCE
 # devices, rxe0 and rxe1 (see lib.bash).
 #
 #   -m MEM      memory of the machine in MiB (768)
@@ -13,7 +13,7 @@
 #   -V          a virtual machine even if this host could do it
 #
 # On a host where root can load rdma_rxe the command runs right here. Elsewhere QEMU boots
-# Debian's kernel (vm_kernel.sh) with nothing emulated but the processor: no KVM, no root, no
+# Debian's kernel (kernel.sh) with nothing emulated but the processor: no KVM, no root, no
 # network. In there is the host's file system at the same paths, the same directory and the
 # same environment, but everything written is lost, except below DIR. The command runs as
 # root, sees no standard input, and its output comes as it is printed.
@@ -92,7 +92,7 @@ if [ $only_probe = yes ]; then
         echo "$lacks"
         exit 1
     fi
-    kernel=$("$here/vm_kernel.sh") || exit 1
+    kernel=$("$here/kernel.sh") || exit 1
     echo "in a virtual machine: QEMU, Linux $(cat "$kernel/release")"
     exit 0
 fi
@@ -108,7 +108,7 @@ on_host() {
     if [ -z "${SOFTROCE:-}" ]; then
         . "$here/lib.bash"
         if [ -e /sys/class/net/sr0 ] || [ -e /sys/class/infiniband/rxe0 ]; then
-            say "sr0 or rxe0 is there already: another run? (vm.sh -V makes a virtual machine)"
+            say "sr0 or rxe0 is there already: another run? (softroce.sh -V makes a virtual machine)"
             return 126
         fi
         trap softroce_down EXIT
@@ -132,7 +132,7 @@ if [ -n "$lacks" ]; then
     echo "$lacks" | while read -r line; do say "$line"; done
     exit 126
 fi
-kernel=$("$here/vm_kernel.sh") || exit 126
+kernel=$("$here/kernel.sh") || exit 126
 
 run=$(mktemp -d "${TMPDIR:-/tmp}/msgrlab-softroce.XXXXXX") || exit 126
 qemu=
@@ -158,7 +158,7 @@ printf '%s\0' "$@" >"$run/command"
 pwd >"$run/directory"
 echo "$limit" >"$run/limit"
 echo "$out" >"$run/out-path"
-echo "$here/vm_guest.sh" >"$run/guest-path"
+echo "$here/guest.sh" >"$run/guest-path"
 mkdir "$run/share"
 mv "$run"/{environment,command,directory,limit,out-path,guest-path} "$run/share/"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# vm_kernel.sh: makes the kernel and the first root of the virtual machine that vm.sh boots,
+# kernel.sh: makes the kernel and the first root of the virtual machine that softroce.sh boots,
 # and prints the directory they are in: vmlinux, initrd, release.
 #
 # The kernel is Debian's package linux-image-..., fetched with "apt-get download" and taken
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 cache=${SOFTROCE_CACHE:-${XDG_CACHE_HOME:+$XDG_CACHE_HOME/msgrlab}}
 cache=${cache:-$PWD/build/cache}
-init=tests/softroce/vm_init.sh
+init=scenarios/softroce/init.sh
 
 # What the guest loads, beside whatever these depend on; the order does not matter. rxe needs
 # a crc32 from the crypto layer and does not say so. What is built in is passed over.
@@ -23,7 +23,7 @@ wanted="virtio_pci virtio_console 9pnet_virtio 9p overlay crc32_generic ib_uverb
     veth sch_netem"
 
 fail() {
-    echo "vm_kernel.sh: $*" >&2
+    echo "kernel.sh: $*" >&2
     exit 1
 }
 

@@ -1,9 +1,9 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# vm_init.sh: the first program in the virtual machine that vm.sh boots. Loads the modules,
+# init.sh: the first program in the virtual machine that softroce.sh boots. Loads the modules,
 # puts the host's root (read only, by 9p) under a memory file system, and hands over to
-# vm_guest.sh in there. Only busybox exists here. Whatever fails ends the machine.
+# guest.sh in there. Only busybox exists here. Whatever fails ends the machine.
 b=/bin/busybox
 
 # One byte to this port ends QEMU at once.

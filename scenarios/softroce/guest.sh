@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# vm_guest.sh: runs in the virtual machine as process 1, on the host's root: brings up the
-# two soft-RoCE devices, runs the command of vm.sh under its time limit, passes on what it
+# guest.sh: runs in the virtual machine as process 1, on the host's root: brings up the
+# two soft-RoCE devices, runs the command of softroce.sh under its time limit, passes on what it
 # prints as it comes, leaves its exit status in the run share and ends the machine.
 #
 # In the run share: environment and command (each string ended by a NUL), directory, limit;
