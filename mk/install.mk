@@ -7,6 +7,7 @@
 
 D := $(DESTDIR)$(PREFIX)
 HEADERS := $(foreach f,$(EMBED),$(shell find $(f) -name "*.h"))
+MACHINE := $(wildcard scenarios/softroce/*)
 SCRIPTS := $(patsubst scenarios/%,%,$(sort $(shell find scenarios -name '*.lua' 2>/dev/null)))
 
 .PHONY: do-install do-uninstall
@@ -19,6 +20,9 @@ do-install: program
 	$(Q)for h in $(HEADERS); do install -D -m 644 $$h $(D)/include/msgrlab/$$h || exit 1; done
 	$(Q)for s in $(SCRIPTS); do \
 		install -D -m 644 scenarios/$$s $(D)/share/msgrlab/scenarios/$$s || exit 1; done
+	$(Q)install -d $(D)/share/msgrlab/softroce
+	$(Q)install -m 644 $(filter %.bash,$(MACHINE)) $(D)/share/msgrlab/softroce
+	$(Q)install -m 755 $(filter %.sh,$(MACHINE)) $(D)/share/msgrlab/softroce
 	@echo 'Installed msgrlab $(VERSION) below $(D)'
 
 do-uninstall:

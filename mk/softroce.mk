@@ -24,6 +24,10 @@ $(VERBS_BIN): $(VERBS_SRC:%.c=$(B)/%.o) $(ARCHIVES)
 
 else
 
+# Where kernels are kept: "make clean" takes this one away.
+SOFTROCE_CACHE ?= $(CURDIR)/build/cache
+export SOFTROCE_CACHE
+
 .PHONY: check-softroce verbs-table bench-rdma
 
 # T="tests/softroce/t_x.sh ..." runs only these.
@@ -35,7 +39,8 @@ check-softroce:
 verbs-table:
 	$(Q)$(call deps,check)
 	$(Q)+$(call inner,softroce-programs,plain)
-	$(Q)scenarios/softroce/softroce.sh -t 400 -- tests/conformance/verbs/table.sh $(VERBS_BIN)
+	$(Q)build/plain/msgrlab softroce --where any --time 400 --out build/softroce -- \
+		tests/conformance/verbs/table.sh $(VERBS_BIN)
 	$(Q)cp build/softroce/verbs-conformance.md docs/verbs-conformance.md
 
 # Two processors, or two ends that spin would wait for each other's time slices.
@@ -43,7 +48,8 @@ BENCH_RDMA ?= --rounds 3 --count 300
 bench-rdma:
 	$(Q)$(call deps,check)
 	$(Q)+$(call inner,program,plain)
-	$(Q)$(if $(wildcard /sys/class/infiniband/*),,scenarios/softroce/softroce.sh -s 2 -t 1200 --) \
+	$(Q)$(if $(wildcard /sys/class/infiniband/*),,build/plain/msgrlab softroce --processors 2 \
+		--time 1200 --) \
 		build/plain/msgrlab bench rdma $(BENCH_RDMA)
 
 endif

@@ -123,12 +123,13 @@ void cli_start(void)
 
 int cli_next(int argc, char **argv, const char *letters, const struct option *options)
 {
+    const char *plus = letters[0] == '+' ? "+" : "";
     char colon[32];
     int at = optind == 0 ? 1 : optind;
     int option;
 
     /* A leading colon makes a missing value an answer of its own. */
-    snprintf(colon, sizeof(colon), ":%s", letters);
+    snprintf(colon, sizeof(colon), "%s:%s", plus, letters + strlen(plus));
     option = getopt_long(argc, argv, colon, options, NULL);
     if (option == ':') {
         cli_usage_error(argv[0], "option '%s' needs a value", argv[optind - 1]);

@@ -23,7 +23,8 @@
     }
 
 /* The next option's value, as getopt_long, with "h" and "o:" style letters in `letters`. An
- * unknown option names the valid ones. Arguments and options may be mixed. */
+ * unknown option names the valid ones. Arguments and options may be mixed, unless `letters`
+ * begin with "+". */
 int cli_next(int argc, char **argv, const char *letters, const struct option *options);
 /* Call before the first cli_next. */
 void cli_start(void);

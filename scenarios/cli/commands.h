@@ -20,6 +20,7 @@
     X(show,   "draw or print what a trace recorded")                                     \
     X(peer,   "speak to a real Ceph daemon, or be spoken to")                            \
     X(bench,  "figures of this machine, with the raw system beside them")                \
+    X(softroce, "run any command where there are two soft-RoCE devices")                  \
     X(doctor, "what works here, and what to do about the rest")
 // clang-format on
 

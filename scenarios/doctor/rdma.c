@@ -5,18 +5,19 @@
  */
 #include <ctype.h>
 #include <dirent.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "engine/util.h"
 #include "scenarios/doctor/doctor.h"
 
 #define CLASS "/sys/class/infiniband"
 #define GIDS_LOOKED_AT 64
-#define VM_ADVICE                                                                          \
-    "scenarios/softroce/softroce.sh -- COMMAND runs it in a virtual machine with soft-RoCE"
+#define VM_ADVICE "msgrlab softroce -- COMMAND runs it in a virtual machine with soft-RoCE"
 
 /* First line of a file, without its end; false if there is none. */
 static bool read_line(const char *path, char *line, size_t size)
@@ -197,11 +198,40 @@ static bool report_module(void)
     return false;
 }
 
-/* What scenarios/softroce/softroce.sh needs. */
+/* A kernel of "msgrlab softroce" in the cache that it would use (softroce/kernel.sh). */
+static bool find_kernel(char *ret, size_t size)
+{
+    static const char *const places[][2] = {{"SOFTROCE_CACHE", ""},
+                                            {"XDG_CACHE_HOME", "/msgrlab"},
+                                            {"HOME", "/.cache/msgrlab"}};
+    glob_t found = {.gl_pathc = 0};
+    char pattern[500];
+    bool has;
+
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        const char *folder = getenv(places[i][0]);
+
+        if (folder == NULL || folder[0] == '\0') {
+            continue;
+        }
+        snprintf(pattern, sizeof(pattern), "%s%s/softroce-*/sizes", folder, places[i][1]);
+        has = glob(pattern, 0, NULL, &found) == 0;
+        if (has) {
+            snprintf(ret, size, "%s", found.gl_pathv[0]);
+            *strrchr(ret, '/') = '\0';
+        }
+        globfree(&found);
+        return has;
+    }
+    return false;
+}
+
+/* What msgrlab softroce needs. */
 static void report_machine(void)
 {
     static const char *const places[] = {"/etc/libibverbs.d/rxe.driver",
                                          "/usr/local/etc/libibverbs.d/rxe.driver"};
+    char kernel[500];
 
     doctor_report(
         access(places[0], R_OK) == 0 || access(places[1], R_OK) == 0 ? FINE : LIMITED,
@@ -210,8 +240,8 @@ static void report_machine(void)
     doctor_check_program("busybox", "vm: busybox", "install busybox-static");
     doctor_check_program("xz", "vm: xz", "install xz-utils: it unpacks the kernel");
     doctor_check_program("rdma", "vm: rdma", "install iproute2: it makes the devices");
-    if (access("build/cache/softroce/made", R_OK) == 0) {
-        doctor_report(FINE, "vm: kernel", "", "build/cache/softroce");
+    if (find_kernel(kernel, sizeof(kernel))) {
+        doctor_report(FINE, "vm: kernel", "", "%s", kernel);
     } else {
         doctor_check_program("apt-get", "vm: kernel",
                              "set SOFTROCE_DEB to Debian's package linux-image-...-amd64");

@@ -18,7 +18,7 @@
 --
 -- What to look at: cqe_error, async_event and rdma_fault in the trace.
 --
---   scenarios/softroce/softroce.sh -- msgrlab run scenarios/rdma/two_devices.lua --on linux
+--   msgrlab softroce -- msgrlab run scenarios/rdma/two_devices.lua --on linux
 --
 -- stack: rdma
 

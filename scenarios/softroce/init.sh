@@ -41,8 +41,10 @@ $b mount -t tmpfs run /new/run && $b mkdir -p /new/run/softroce /new/run/lock
 $b mount -t 9p -o "cache=none,$p9" run /new/run/softroce || die "cannot mount the run share"
 
 out=$($b cat /new/run/softroce/out-path)
-$b mkdir -p "/new$out"
-$b mount -t 9p -o "cache=mmap,$p9" out "/new$out" || die "cannot mount the output share"
+if [ -n "$out" ]; then
+    $b mkdir -p "/new$out"
+    $b mount -t 9p -o "cache=mmap,$p9" out "/new$out" || die "cannot mount the output share"
+fi
 
 exec $b chroot /new /bin/bash "$($b cat /new/run/softroce/guest-path)" </new/dev/null
 die "cannot start the guest script"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # lib.bash: two soft-RoCE devices on one kernel, and trouble on the wire between them. Sourced
-# by the tests of tests/softroce, by softroce.sh and by the guest. Needs root and rdma_rxe loaded.
+# by softroce.sh, by the guest, and by tests inside (". $SOFTROCE_LIB"). Needs root and rdma_rxe.
 #
 #   rxe0 --- sr0  192.0.2.1  <== veth ==>  192.0.2.2  sr1 --- rxe1
 #
@@ -26,6 +26,24 @@ softroce_wait() {
         [ $SECONDS -lt $until ] || return 1
         sleep 0.02
     done
+}
+
+# softroce_limited SECONDS COMMAND...: its exit status; 124, and a word on stderr, if its time was
+# up. Its descendants end with it, unless they made a process group of their own.
+softroce_limited() {
+    local seconds=$1 began=${EPOCHREALTIME/[.,]/} status
+    shift
+    timeout -k 5 "$seconds" "$@"
+    status=$?
+    # 137: it did not care about SIGTERM. A command may end with these by itself, too.
+    case $status in
+    124 | 137)
+        [ $((${EPOCHREALTIME/[.,]/} - began)) -ge $((seconds * 1000000)) ] || return $status
+        softroce_say "the time of the command is up: $seconds s"
+        return 124
+        ;;
+    esac
+    return $status
 }
 
 softroce_is_active() {

@@ -10,7 +10,8 @@
 
 #define DEVICES_MAX 64
 #define WHERE                                                                              \
-    "\"msgrlab doctor\" says what is here; tests/softroce makes devices without hardware"
+    "\"msgrlab doctor\" says what is here; \"msgrlab softroce\" makes devices without "    \
+    "hardware"
 
 static bool gid_is_zero(const union ibv_gid *gid)
 {

@@ -2,20 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # suite.sh [TEST...]: "make check-softroce": every tests/softroce/t_*.sh and the program of every
-# tests/softroce/test_*.c, or those named, where there is soft-RoCE (softroce.sh). On a host that has
-# it they run one after the other. Otherwise two virtual machines share them, so that each has
-# about the same to do, always the same. Each test has a time limit of its own, and the lines
-# are those of tests/run.sh, the last one
+# tests/softroce/test_*.c, or those named, where there is soft-RoCE (msgrlab softroce). On a host
+# that has it they run one after the other. Otherwise two virtual machines share them, so that
+# each has about the same to do, always the same. Each test has a time limit of its own, and the
+# lines are those of tests/run.sh, the last one
 #   N passed, N failed, N skipped
 # What the second machine says comes when it has ended. Logs and what the tests leave come back
 # in build/softroce.
 #
-# Environment: B (build/plain), RESULTS as for tests/run.sh, SUITE_SECONDS (600, each machine),
-# SUITE_MACHINES (2; where only one fits, 1).
+# The tests *_test.sh, of the machine itself, come first, on the host.
+#
+# Environment: B (build/plain), MSGRLAB ($B/msgrlab), SOFTROCE_CACHE (build/cache), RESULTS as
+# for tests/run.sh, SUITE_SECONDS (600, each machine), SUITE_MACHINES (2; where only one fits, 1).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 export B=${B:-build/plain}
+export MSGRLAB=${MSGRLAB:-$PWD/$B/msgrlab}
+export SOFTROCE_CACHE=${SOFTROCE_CACHE:-$PWD/build/cache}
 tests=("$@")
 if [ $# -eq 0 ]; then
     tests=(tests/softroce/t_*.sh)
@@ -34,8 +38,8 @@ finish() {
 }
 
 # Where nothing can be installed this cannot run; where it can, make has seen to it.
-if ! way=$(scenarios/softroce/softroce.sh -p); then
-    echo "SKIP  check-softroce: $way"
+if ! way=$("$MSGRLAB" softroce --where any --prepare); then
+    echo "SKIP  check-softroce: see above"
     finish 0 0 1
 fi
 
@@ -53,7 +57,7 @@ seconds_of() {
     case ${1##*/} in
     t_bench.sh) echo 14 ;;
     t_ceph_mon_rdma.sh) echo 40 ;;
-    t_devices.sh | t_doctor.sh) echo 4 ;;
+    t_devices.sh | t_doctor.sh | t_readme.sh) echo 4 ;;
     t_host.sh) echo 10 ;;
     t_loss.sh) echo 30 ;;
     t_pingpong.sh) echo 16 ;;
@@ -69,7 +73,7 @@ seconds_of() {
 # itself comes before what the first one does.
 shares=("") loads=(0)
 [ $machines -eq 2 ] && shares+=("") && loads+=(0)
-[ $# -eq 0 ] && loads[0]=20
+[ $# -eq 0 ] && loads[0]=90
 while read -r seconds test; do
     least=0
     [ $machines -eq 2 ] && [ "${loads[1]}" -lt "${loads[0]}" ] && least=1
@@ -111,8 +115,8 @@ add() {
 machine() {
     local share
     mapfile -t share < <(printf %s "${shares[$1 - 1]}")
-    exec scenarios/softroce/softroce.sh -m $memory -t "${SUITE_SECONDS:-600}" -o "$out" -- \
-        tests/softroce/suite_inside.sh "$1" "${share[@]}"
+    exec "$MSGRLAB" softroce --where any --memory $memory --time "${SUITE_SECONDS:-600}" \
+        --out "$out" -- tests/softroce/suite_inside.sh "$1" "${share[@]}"
 }
 
 # account N STATUS: what that machine has counted.
@@ -127,7 +131,6 @@ account() {
 
 no_totals() { grep --line-buffered -v '^[0-9]* passed, '; }
 
-export MSGRLAB=${MSGRLAB:-$PWD/$B/msgrlab}
 if [ $machines -eq 2 ]; then
     machine 2 >"$out/machine2" 2>&1 &
     processes+=($!)
@@ -137,7 +140,7 @@ filter=$!
 
 # The machine itself: without it nothing else says anything.
 if [ $# -eq 0 ]; then
-    FLAVOUR=softroce RESULTS=$out/results.vm tests/run.sh tests/softroce/vm_test.sh >&$to_us &
+    FLAVOUR=softroce RESULTS=$out/results.vm tests/run.sh tests/softroce/*_test.sh >&$to_us &
     processes+=($!)
     wait $!
     add "$out/results.vm" || failed=$((failed + 1))

@@ -8,7 +8,7 @@ set -u
 . scenarios/softroce/lib.bash
 
 [ -n "${SOFTROCE:-}" ] || {
-    echo "run this by scenarios/softroce/softroce.sh -- $0"
+    echo "run this by msgrlab softroce --out DIR -- $0"
     exit 1
 }
 B=${B:-build/plain}

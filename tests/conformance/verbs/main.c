@@ -28,8 +28,8 @@ static int trouble(const char *function, int side, const char *arguments)
 {
     char command[256];
 
-    snprintf(command, sizeof(command), ". scenarios/softroce/lib.bash && %s %d %s", function,
-             side, arguments);
+    snprintf(command, sizeof(command), ". scenarios/softroce/lib.bash && %s %d %s",
+             function, side, arguments);
     if (setenv("VERBS_TROUBLE", command, 1) != 0) {
         return -1;
     }

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # table.sh PROGRAM: runs the suite on rxe0 and rxe1 and leaves its table, as a page, in
-# build/softroce/verbs-conformance.md. Run by "make verbs-table", inside softroce.sh.
+# build/softroce/verbs-conformance.md. Run by "make verbs-table", inside msgrlab softroce.
 set -eu
 
-out=${SOFTROCE_OUT:?run this by scenarios/softroce/softroce.sh}
+out=${SOFTROCE_OUT:?run this by msgrlab softroce --out build/softroce}
 "$1" -n -o "$out/table" rxe0 rxe1
 {
     cat <<'END'
