@@ -9,7 +9,7 @@ sample=tests/softroce/t_sample.sh
 [ ! -e $sample ] || fail "$sample is there"
 sed -n '/^```bash$/,/^```$/ { /^```/d; p }' tests/softroce/README.md >$sample
 chmod +x $sample
-MSGRLAB=$MSGRLAB FLAVOUR=softroce_sample tests/run.sh $sample >"$dir/sample.out" 2>&1
+MSGRLAB=$MSGRLAB RESULTS= FLAVOUR=softroce_sample tests/run.sh $sample >"$dir/sample.out" 2>&1
 code=$?
 rm -f $sample
 [ $code -eq 0 ] || fail "the example: exit code $code" "$dir/sample.out"
