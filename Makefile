@@ -61,11 +61,13 @@ inner  = $(MAKE) $(JOBS) GOAL=inner FLAVOUR=$(or $(2),$(FLAVOUR)) $(1)
 deps   = $(if $(filter yes,$(DEPS)),scripts/deps.sh $(if $(filter clang clang-asan fuzz,$(FLAVOUR)),check,$(1)),true)
 
 .PHONY: all help demo picture check check-fast test interop replay tidy format bench fuzz coverage \
-	install uninstall clean deps determinism check-determinism exhibits
+	install uninstall clean deps determinism check-determinism check-fresh exhibits
 
 all:
 	$(Q)$(call deps,build)
 	$(Q)+$(call inner,program)
+	@echo 'The program is $(B)/msgrlab. To call it by its name: "make install", which puts it'
+	@echo 'below $(PREFIX), or   export PATH=$$PWD/$(B):$$PATH'
 
 help:
 	@echo 'make              build the program and its libraries: build/plain/msgrlab'
@@ -78,6 +80,8 @@ help:
 	@echo 'make exhibits     campaigns find bugs that Ceph had, put back by patches'
 	@echo 'make determinism  seeds give the same runs in every flavour; part of make check'
 	@echo 'make check-determinism  the same for -O0 to -O3 of both compilers, and other ways'
+	@echo 'make check-fresh  every command of README.md on a fresh Debian 12, which debootstrap makes;'
+	@echo '                  as root; CHECK=yes: also make check in there'
 	@echo 'make replay       the fuzz corpus through plain programs, same FLAVOUR= as above'
 	@echo 'make check-softroce   the tests on real verbs: soft-RoCE here or in a virtual machine'
 	@echo 'make tidy         layers, banned calls, globals, format, sizes'
@@ -165,6 +169,11 @@ check-determinism:
 	$(Q)+for m in $(MATRIX); do $(MAKE) DEPS=no matrix-$$m || exit 1; done
 	$(Q)DETERMINISM_BUILDS='$(addprefix build/,$(MATRIX))' DETERMINISM_WAYS=all \
 		tests/determinism.sh
+
+# README.md on a machine that has nothing but make; WITHOUT=PACKAGE must fail.
+check-fresh:
+	$(Q)$(call deps,fresh)
+	$(Q)CHECK='$(CHECK)' WITHOUT='$(WITHOUT)' tests/fresh/fresh.sh
 
 tidy:
 	$(Q)$(call deps,check-fast)

@@ -54,16 +54,14 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DMSGRLAB_VERSION='"$(VERSION)"' -I. -fPI
 	$(WARN) $(OPT_$(FLAVOUR)) $(addprefix -,$(OPT))
 
 # Third-party headers are offered only to the folder that may use them.
-CFLAGS_viz       := $(call pkg_cflags,libcgraph libgvc)
 CFLAGS_stacks    := $(call pkg_cflags,libibverbs)
 CFLAGS_scenarios := $(call pkg_cflags,$(LUA_PC)) $(CFLAGS_stacks)
 CFLAGS_sim       := $(CFLAGS_stacks)
-CFLAGS_tests     := $(CFLAGS_stacks) $(call pkg_cflags,check) $(CFLAGS_scenarios) $(CFLAGS_viz)
+CFLAGS_tests     := $(CFLAGS_stacks) $(call pkg_cflags,check) $(CFLAGS_scenarios)
 
 ISAL_LIBS  := $(call pkg_libs,libisal)
 VERBS_LIBS := $(call pkg_libs,libibverbs)
-LIBS       := $(call pkg_libs,libgvc libcgraph) $(call pkg_libs,$(LUA_PC)) $(VERBS_LIBS) $(ISAL_LIBS) -lm \
-	-lboost_context
+LIBS       := $(call pkg_libs,$(LUA_PC)) $(VERBS_LIBS) $(ISAL_LIBS) -lm -lboost_context
 CHECK_LIBS  = $(call pkg_libs,check)
 
 # ---- folders --------------------------------------------------------------------
@@ -104,7 +102,7 @@ fuzzers: $(FUZZER_BIN)
 # ---- rules ----------------------------------------------------------------------
 
 # $(B)/flags changes when the compiler or a flag does; every object depends on it.
-FLAGS_LINE := $(CC) $(ALL_CFLAGS) $(CFLAGS) | $(CFLAGS_viz) | $(CFLAGS_scenarios) | $(LIBS)
+FLAGS_LINE := $(CC) $(ALL_CFLAGS) $(CFLAGS) | $(CFLAGS_scenarios) | $(LIBS)
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(subst ','\'',$(FLAGS_LINE))' | cmp -s - $@ || \

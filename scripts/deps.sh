@@ -3,9 +3,11 @@
 #
 # deps.sh GROUP: sees to the packages that GROUP needs; says nothing when all are there.
 #
-#   build       compile and link the program
+#   build       compile and link the program, and draw its pictures
 #   check-fast  also run its tests and check its style
-#   check       also the sanitizer and fuzz builds and the tests against real peers
+#   check       also the sanitizer and fuzz builds, the tests against real peers, and those
+#               on a fresh machine
+#   fresh       only what makes the fresh machine (make check-fresh)
 #
 # A package is wanted when a probe fails, not when dpkg does not know it: what was
 # installed by hand counts. On Debian and its children the missing ones are installed,
@@ -13,19 +15,22 @@
 set -u
 
 group=${1:-build}
+only=
 case $group in
 build) level=1 ;;
 check-fast) level=2 ;;
 check) level=3 ;;
+fresh) level=3 only=debootstrap ;;
 *)
-    echo "usage: scripts/deps.sh build|check-fast|check" >&2
+    echo "usage: scripts/deps.sh build|check-fast|check|fresh" >&2
     exit 2
     ;;
 esac
 
 # ---- probes: one word each, answering by exit code ---------------------------------
 
-cmd() { command -v "$1" >/dev/null 2>&1; }
+# Not everybody's PATH has the programs of administrators.
+cmd() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1; }
 pc() {
     local name
     for name; do
@@ -60,6 +65,7 @@ need() {
     local at=$1 package=$2 reason=$3
     shift 3
     [ "$at" -le "$level" ] || return 0
+    [ -z "$only" ] || [ "$only" = "$package" ] || return 0
     "$@" && return 0
     missing+=("$package")
     reasons+=("$reason")
@@ -71,7 +77,7 @@ need 1 libc6-dev "headers of the C library" hdr stdio.h
 need 1 make "runs the Makefile" cmd make
 need 1 pkg-config "finds the libraries below" cmd pkg-config
 need 1 liblua5.4-dev "Lua, the language of scenarios" pc lua5.4 lua-5.4 lua54
-need 1 libgraphviz-dev "Graphviz, draws the pictures" pc libgvc
+need 1 graphviz "dot, lays out the pictures" cmd dot
 need 1 libibverbs-dev "the verbs, for the RDMA stack" pc libibverbs
 need 1 libisal-dev "ISA-L, fast crc32c" pc libisal
 need 1 libboost-context-dev "Boost.Context, switches stacks in the simulator" hdr boost/context/continuation.hpp
@@ -80,6 +86,7 @@ need 2 check "Check, the unit test framework" pc check
 need 2 clang-format "source format" cmd clang-format
 
 need 3 clang "the second compiler" cmd clang
+need 3 g++ "a C++ program that links the library" cmd g++
 need 3 libclang-rt-dev "(of clang's version) libFuzzer and its sanitizers" fuzzer_runtime
 need 3 tshark "reads the captures of the simulated network" cmd tshark
 need 3 patch "puts old bugs into copies of the sources" cmd patch
@@ -93,6 +100,7 @@ need 3 perftest "ib_send_lat and ib_send_bw, the figures to compare with" cmd ib
 need 3 qemu-system-x86 "a virtual machine where rdma_rxe cannot be loaded" cmd qemu-system-x86_64
 need 3 busybox-static "the first program in that machine" cmd busybox
 need 3 xz-utils "unpacks its kernel" cmd xz
+need 3 debootstrap "a fresh Debian to try the README in" cmd debootstrap
 
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -7,6 +7,7 @@
 # that fails without counting tests (a file that does not compile) is one failure.
 # The last line is the sum over all steps:
 #   N passed, N failed, N skipped
+# and before it is how long each step took.
 set -u
 
 make=("$@")
@@ -15,17 +16,20 @@ mkdir -p build/check
 export RESULTS=$PWD/build/check/results DEPS=no
 : >"$RESULTS"
 rm -f build/check/total
-broken=()
+broken=() took=()
 trap 'exit 130' INT TERM
 
 # step NAME MAKE-ARG...
 step() {
-    local name=$1 before
+    local name=$1 before began=$SECONDS code
     shift
     echo
     echo "==== $name"
     before=$(wc -l <"$RESULTS")
-    "${make[@]}" "$@" && return 0
+    "${make[@]}" "$@"
+    code=$?
+    took+=("$(printf '%3d:%02d  %s' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)) "$name")")
+    [ $code -eq 0 ] && return 0
     broken+=("$name")
     # A runner that got as far as counting has written its failures down itself.
     [ "$(wc -l <"$RESULTS")" -gt "$before" ] || echo "0 1 0" >>"$RESULTS"
@@ -40,8 +44,11 @@ step "exhibits" exhibits
 step "interop" FLAVOUR=plain interop
 step "fuzz corpus, asan" FLAVOUR=asan replay
 step "soft-RoCE" FLAVOUR=plain check-softroce
+step "fresh machine" CHECK=no WITHOUT= check-fresh
 
 echo
+printf '%s\n' "${took[@]}"
+printf '%3d:%02d  minutes in all\n' $((SECONDS / 60)) $((SECONDS % 60))
 [ ${#broken[@]} -gt 0 ] && printf 'FAILED: %s\n' "${broken[@]}"
 awk '{ p += $1; f += $2; s += $3 }
      END { printf "%d passed, %d failed, %d skipped\n", p, f, s }' "$RESULTS" |
