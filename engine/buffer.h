@@ -16,6 +16,10 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct buffer_block;
 
 struct buffer {
@@ -54,5 +58,9 @@ void buffer_list_consume(struct buffer_list *list, size_t len);
 /* Payloads up to this are copied next to their headers: one iovec costs more than the copy.
  */
 #define BUFFER_COPY_MAX 1024
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

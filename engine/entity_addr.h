@@ -14,6 +14,10 @@
 
 #include "engine/limits.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct wire_reader;
 struct wire_writer;
 
@@ -89,5 +93,9 @@ void entity_addr_encode(struct wire_writer *w, const struct entity_addr *addr);
 int entity_addr_decode(struct wire_reader *r, struct entity_addr *ret);
 void entity_addrvec_encode(struct wire_writer *w, const struct entity_addrvec *vec);
 int entity_addrvec_decode(struct wire_reader *r, struct entity_addrvec *ret);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/event_center_stats.h"
 #include "engine/event_driver.h"
 #include "engine/list.h"
 #include "engine/os.h"
@@ -59,14 +60,6 @@ struct file_slot {
     int mask; /* 0: no event */
     uint32_t generation;
     struct file_callback read, write;
-};
-
-struct event_center_stats {
-    uint64_t cycles, waits_empty; /* passes; waits that ended with nothing to do */
-    uint64_t file_events, time_events, external_events;
-    uint64_t posts, merges; /* events posted; posts merged with a queued one */
-    uint64_t wakeups;       /* writes to the notify pipe */
-    uint64_t stale;         /* events for a former life of an fd */
 };
 
 struct event_center {

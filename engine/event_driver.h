@@ -16,6 +16,10 @@
 
 #include "engine/os.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum event_driver_kind { DRIVER_EPOLL, DRIVER_POLL, DRIVER_SELECT, DRIVER_COUNT };
 
 struct fired_event {
@@ -47,9 +51,9 @@ struct event_driver {
     struct os *os; /* borrowed */
 };
 
-/* 0 or a negative errno. */
+/* 0 or a negative errno; -EINVAL: an unknown kind. */
 int event_driver_new(struct os *os, enum event_driver_kind kind, struct event_driver **ret);
-/* "epoll", "poll", "select"; -1 for an unknown name. */
+/* "epoll", "poll", "select"; NULL for an unknown kind, -1 for an unknown name. */
 const char *event_driver_name(enum event_driver_kind kind);
 int event_driver_by_name(const char *name);
 
@@ -57,5 +61,9 @@ int event_driver_by_name(const char *name);
 int driver_epoll_new(struct os *os, struct event_driver **ret);
 int driver_poll_new(struct os *os, struct event_driver **ret);
 int driver_select_new(struct os *os, struct event_driver **ret);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef MSGRLAB_ENGINE_LIMITS_H
 #define MSGRLAB_ENGINE_LIMITS_H
 
-#include "engine/util.h"
+#include "engine/base.h"
 
 /* Address vector: longer ones are a bad frame. */
 #define ADDRVEC_MAX 8

@@ -10,12 +10,8 @@
 
 #include <stdbool.h>
 
+#include "engine/base.h"
 #include "engine/util.h"
-
-struct list {
-    struct list *next;
-    struct list *prev;
-};
 
 static inline void list_init(struct list *l)
 {

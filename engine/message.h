@@ -10,12 +10,15 @@
 #ifndef MSGRLAB_ENGINE_MESSAGE_H
 #define MSGRLAB_ENGINE_MESSAGE_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 
+#include "engine/base.h"
 #include "engine/buffer.h"
-#include "engine/proto/frames.h"
-#include "engine/list.h"
+#include "engine/message_header.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct connection;
 struct throttle;
@@ -41,7 +44,7 @@ struct message {
     uint64_t flow;                      /* trace identity; 0 for a received one */
 
     /* Private part: the engine's. */
-    _Atomic int refs;
+    ATOMIC(int) refs;
     struct list node;        /* in out_q, sent, or a dispatch queue */
     struct connection *conn; /* shared; received messages only */
     /* Gives the reference of conn back; set by whoever sets conn. */
@@ -69,5 +72,9 @@ uint64_t message_bytes(const struct message *msg);
  * by one thread at a time. */
 void message_release_dispatch(struct message *msg);
 void message_release_throttles(struct message *msg);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

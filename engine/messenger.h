@@ -20,14 +20,19 @@
 #include <stdint.h>
 
 #include "engine/entity_addr.h"
+#include "engine/event_center_stats.h"
 #include "engine/event_driver.h"
 #include "engine/message.h"
 #include "engine/network_stack.h"
 #include "engine/policy.h"
-#include "engine/worker.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct connection;
 struct messenger;
+struct worker_pool;
 
 /* Zeroed fields mean the default of limits.h. */
 struct messenger_opts {
@@ -74,21 +79,25 @@ struct dispatcher {
     bool (*on_refused)(void *arg, struct connection *conn);
 };
 
-/* 0 or a negative errno; then nothing is left over. */
+/* 0 or a negative errno; then nothing is left over. -EINVAL: a required option is missing,
+ * more workers than WORKERS_MAX, or an unknown driver. */
 int messenger_new(const struct messenger_opts *opts, struct messenger **ret);
 /* Policies: before start. Rows of policy.h by value; throttlers in it are ignored, see
- * below. peer_type 0 sets the default. */
-void messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy);
+ * below. peer_type 0 sets the default. 0; -EINVAL: no policy (policy_find of a wrong name),
+ * or no entity type; -EBUSY: after start. */
+int messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy);
 /* Limits shared by all connections to peers of that type (0 = default row); 0 = none.
- * Before start. */
+ * Before start. As messenger_set_policy, or -ENOMEM. */
 int messenger_set_throttlers(struct messenger *m, int peer_type, uint64_t messages,
                              uint64_t bytes);
-/* Copied; at most 8. Before start. */
-void messenger_add_dispatcher(struct messenger *m, const struct dispatcher *dispatcher);
+/* Copied; at most 8. Before start. 0; -EINVAL: none given; -ENOSPC; -EBUSY: after start. */
+int messenger_add_dispatcher(struct messenger *m, const struct dispatcher *dispatcher);
 /* Listens on each address (type v2; port 0 = any free one). Before start or after. 0, or
- * the error of the first address that failed (then none is bound). */
+ * the error of the first address that failed (then none is bound). -EINVAL: no address, too
+ * many, or bound already; -ESHUTDOWN. */
 int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs);
-/* Starts workers and ms_dispatch. */
+/* Starts workers and ms_dispatch. 0; -EALREADY; -ESHUTDOWN: it does not start again;
+ * -EAGAIN, -ENOMEM: no threads. */
 int messenger_start(struct messenger *m);
 /* Closes the listeners, takes other ports (none of the old) and a new nonce, and listens
  * again; connections are marked down. */
@@ -168,5 +177,9 @@ const char *conn_why(struct connection *conn);
 /* The user's own pointer. Set it in on_accept/on_connect or right after connect_to. */
 void conn_set_private(struct connection *conn, void *ptr);
 void *conn_private(struct connection *conn);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -20,6 +20,10 @@
 #include "engine/entity_addr.h"
 #include "engine/os.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct worker;
 struct network_stack;
 struct server_socket;
@@ -170,5 +174,9 @@ static inline void connected_socket_close(struct connected_socket *s)
  * errno. Any thread. */
 int network_stack_listener(struct os *os, const struct entity_addr *addr, int rcvbuf,
                            struct entity_addr *ret_addr);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

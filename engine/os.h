@@ -28,6 +28,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct os;
 struct os_mutex; /* opaque; owned by whoever called mutex_new */
 struct os_cond;  /* opaque; owned by whoever called cond_new */
@@ -322,9 +326,14 @@ static inline int os_peer_addr(struct os *os, int fd, struct sockaddr_storage *r
     return os->io->peer_addr(os, fd, ret_addr);
 }
 
-/* The real world. Adopts the calling thread. NULL if no memory. `name` is copied. */
+/* The real world. Adopts the calling thread. NULL if no memory. `name` is copied;
+ * NULL: "". */
 struct os *os_linux_new(uint8_t node, const char *name);
 /* Every thread started was joined, every mutex and condition freed. NULL is fine. */
 void os_linux_free(struct os *os);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

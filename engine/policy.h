@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct throttle;
 
 // clang-format off
@@ -42,5 +46,9 @@ struct policy {
 const struct policy *policy_find(const char *name);
 /* Names, comma-separated, for error messages. */
 const char *policy_names(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -23,6 +23,10 @@
 #include "engine/trace_format.h"
 #include "engine/trace_points.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct trace;
 
 /*
@@ -98,5 +102,9 @@ static inline bool trace_is_compiled_out(const struct os *os)
 #define TRACE(os, kind_, ...)                                                              \
     (TRACE_ON(os) ? trace_emit((os), TP_##kind_, &(const struct trace_args){__VA_ARGS__})  \
                   : 0)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,7 @@
 #ifndef MSGRLAB_ENGINE_TRACE_FORMAT_H
 #define MSGRLAB_ENGINE_TRACE_FORMAT_H
 
+#include <assert.h>
 #include <stdint.h>
 
 #define TRACE_MAGIC 0x4543415254424c4dULL /* "MLBTRACE" */
@@ -110,7 +111,7 @@ enum trace_object_class {
     TRACE_OBJECT_THROTTLE = 6,
 };
 
-_Static_assert(sizeof(struct trace_record) == 64, "a record is one cache line");
-_Static_assert(sizeof(struct trace_block_header) == 64, "so is a block header");
+static_assert(sizeof(struct trace_record) == 64, "a record is one cache line");
+static_assert(sizeof(struct trace_block_header) == 64, "so is a block header");
 
 #endif

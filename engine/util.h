@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base.h"
+
 #define CHECK(cond)                                                                        \
     do {                                                                                   \
         if (__builtin_expect(!(cond), 0)) {                                                \
@@ -28,9 +30,5 @@
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
-
-#define NSEC_PER_USEC 1000ULL
-#define NSEC_PER_MSEC 1000000ULL
-#define NSEC_PER_SEC 1000000000ULL
 
 #endif

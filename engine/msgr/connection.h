@@ -21,10 +21,12 @@
 #define MSGRLAB_ENGINE_MSGR_CONNECTION_H
 
 #include "engine/buffer.h"
+#include "engine/proto/frames.h"
 #include "engine/messenger.h"
 #include "engine/queue/out_queue.h"
 #include "engine/states.h"
 #include "engine/queue/throttle.h"
+#include "engine/worker.h"
 
 /* What the reader waits for. */
 enum in_state {

@@ -44,12 +44,26 @@ static bool default_unhandled(void *arg, struct connection *conn)
     return false;
 }
 
-void messenger_add_dispatcher(struct messenger *m, const struct dispatcher *dispatcher)
+/* Policies and dispatchers are read without a lock once it runs. */
+static int may_configure(const struct messenger *m)
+{
+    return m->started || m->stopped ? -EBUSY : 0;
+}
+
+int messenger_add_dispatcher(struct messenger *m, const struct dispatcher *dispatcher)
 {
     struct dispatcher *d;
+    int err = may_configure(m);
 
-    CHECK(m->n_dispatchers < DISPATCHERS_MAX);
-    CHECK(!m->started);
+    if (err < 0) {
+        return err;
+    }
+    if (dispatcher == NULL) {
+        return -EINVAL;
+    }
+    if (m->n_dispatchers == DISPATCHERS_MAX) {
+        return -ENOSPC;
+    }
     d = &m->dispatchers[m->n_dispatchers++];
     *d = *dispatcher;
 #define DEFAULT(slot, fn) d->slot = d->slot != NULL ? d->slot : (fn)
@@ -62,6 +76,7 @@ void messenger_add_dispatcher(struct messenger *m, const struct dispatcher *disp
     DEFAULT(on_remote_reset, default_event);
     DEFAULT(on_refused, default_unhandled);
 #undef DEFAULT
+    return 0;
 }
 
 /* ---- policies ---- */
@@ -73,17 +88,28 @@ const struct policy *messenger_policy(struct messenger *m, int peer_type)
     return m->policy_set[row] ? &m->policies[row] : &m->policies[0];
 }
 
-void messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy)
+static bool has_row(int peer_type)
+{
+    return peer_type >= 0 && peer_type < POLICY_TYPES;
+}
+
+int messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy)
 {
     struct policy *row;
+    int err = may_configure(m);
 
-    CHECK(peer_type >= 0 && peer_type < POLICY_TYPES);
-    CHECK(!m->started);
+    if (err < 0) {
+        return err;
+    }
+    if (policy == NULL || !has_row(peer_type)) {
+        return -EINVAL;
+    }
     row = &m->policies[peer_type];
     *row = *policy;
     row->messages = m->throttles[peer_type * 2];
     row->bytes = m->throttles[peer_type * 2 + 1];
     m->policy_set[peer_type] = true;
+    return 0;
 }
 
 static int new_throttle(struct messenger *m, const char *name, uint64_t max,
@@ -116,15 +142,19 @@ int messenger_set_throttlers(struct messenger *m, int peer_type, uint64_t messag
                              uint64_t bytes)
 {
     struct policy row = *messenger_policy(m, peer_type);
-    int err;
+    int err = may_configure(m);
 
-    CHECK(peer_type >= 0 && peer_type < POLICY_TYPES);
-    CHECK(!m->started);
+    if (err == 0 && !has_row(peer_type)) {
+        err = -EINVAL;
+    }
+    if (err < 0) {
+        return err;
+    }
     err = new_throttle(m, "policy messages", messages, &m->throttles[peer_type * 2]);
     if (err == 0) {
         err = new_throttle(m, "policy bytes", bytes, &m->throttles[peer_type * 2 + 1]);
     }
-    messenger_set_policy(m, peer_type, &row);
+    messenger_set_policy(m, peer_type, &row); /* also what of the two could be made */
     return err;
 }
 
@@ -179,10 +209,13 @@ static int new_loopback(struct messenger *m)
 
 int messenger_new(const struct messenger_opts *opts, struct messenger **ret)
 {
-    struct messenger *m = calloc(1, sizeof(*m));
+    struct messenger *m;
     int err = -ENOMEM;
 
-    CHECK(opts->os != NULL && opts->stack != NULL && opts->entity_type != 0);
+    if (opts == NULL || opts->os == NULL || opts->stack == NULL || opts->entity_type == 0) {
+        return -EINVAL;
+    }
+    m = calloc(1, sizeof(*m));
     if (m == NULL) {
         return -ENOMEM;
     }
@@ -257,15 +290,16 @@ void messenger_learn_addr(struct messenger *m, const struct entity_addr *addr)
 
 int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs)
 {
-    struct entity_addrvec wanted = *addrs, bound;
+    struct entity_addrvec wanted, bound;
     int err;
 
     if (m->stopped) {
         return -ESHUTDOWN;
     }
-    if (addrs->n == 0 || addrs->n > ADDRVEC_MAX || m->n_processors > 0) {
+    if (addrs == NULL || addrs->n == 0 || addrs->n > ADDRVEC_MAX || m->n_processors > 0) {
         return -EINVAL;
     }
+    wanted = *addrs;
     for (uint32_t i = 0; i < wanted.n; i++) {
         wanted.v[i].nonce = m->nonce;
     }
@@ -289,7 +323,9 @@ int messenger_start(struct messenger *m)
 {
     int err;
 
-    CHECK(!m->started && !m->stopped);
+    if (m->started || m->stopped) {
+        return m->stopped ? -ESHUTDOWN : -EALREADY;
+    }
     err = worker_pool_start(m->pool);
     if (err < 0) {
         return err;

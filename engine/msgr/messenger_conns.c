@@ -166,7 +166,7 @@ static int connect_addrs(struct messenger *m, int peer_type,
     struct connection *c = NULL;
     int err = 0;
 
-    if (addrs->n == 0) {
+    if (addrs == NULL || addrs->n == 0 || addrs->n > ADDRVEC_MAX) {
         return -EINVAL;
     }
     *ret_created = false;

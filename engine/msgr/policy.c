@@ -24,7 +24,7 @@ const struct policy *policy_find(const char *name)
 {
     static const struct policy rows[] = {POLICIES(POLICY_ROW)};
 
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+    for (size_t i = 0; name != NULL && i < ARRAY_SIZE(rows); i++) {
         if (strcmp(rows[i].name, name) == 0) {
             return &rows[i];
         }

@@ -632,7 +632,7 @@ struct os *os_linux_new(uint8_t node, const char *name)
     l->base.ops = &linux_ops;
     l->base.io = &linux_io;
     l->base.node = node;
-    snprintf(l->base.name, sizeof(l->base.name), "%s", name);
+    snprintf(l->base.name, sizeof(l->base.name), "%s", name != NULL ? name : "");
     pthread_mutex_init(&l->lock, NULL);
     list_init(&l->adopted);
     return &l->base;

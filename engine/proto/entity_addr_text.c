@@ -232,7 +232,7 @@ int entity_addr_parse(const char *text, uint32_t default_type, uint16_t default_
 
     memset(&addr, 0, sizeof(addr));
     addr.type = default_type;
-    if (*at == '\0') {
+    if (text == NULL || *at == '\0') {
         *ret_why = "the address is empty";
         return -EINVAL;
     }
@@ -300,10 +300,10 @@ int entity_addrvec_parse(const char *text, uint32_t default_type, uint16_t defau
                          struct entity_addrvec *ret, const char **ret_why)
 {
     struct entity_addrvec vec = {.n = 1};
-    const char *end = text + strlen(text);
+    const char *end = text != NULL ? text + strlen(text) : NULL;
     int rc;
 
-    if (!opens_vector(text)) {
+    if (text == NULL || !opens_vector(text)) {
         rc = entity_addr_parse(text, default_type, default_port, &vec.v[0], ret_why);
     } else if (end[-1] == ']') {
         rc = parse_elements(text + 1, end - 1, default_type, default_port, &vec, ret_why);

@@ -17,6 +17,7 @@
 
 #include "engine/entity_addr.h"
 #include "engine/limits.h"
+#include "engine/message_header.h"
 #include "engine/proto/wire.h"
 
 // clang-format off
@@ -179,18 +180,6 @@ struct frame_compression_request {
 struct frame_compression_done {
     bool compress;
     uint32_t method;
-};
-
-/* Segment 0 of MESSAGE. */
-#define MESSAGE_HEADER_BYTES 41
-struct frame_message_header {
-    uint64_t seq, tid;
-    uint16_t type, priority, version;
-    uint32_t data_pre_padding_len;
-    uint16_t data_off;
-    uint64_t ack_seq;
-    uint8_t flags;
-    uint16_t compat_version;
 };
 
 void frame_hello_encode(struct wire_writer *w, const struct frame_hello *f);

@@ -223,12 +223,16 @@ static int map_file(struct trace *trace, const struct trace_opts *opts,
 int trace_open(const char *path, const struct trace_opts *opts, struct trace **ret,
                const char **ret_why)
 {
-    uint64_t bytes = opts->bytes_max;
     struct trace *trace;
+    uint64_t bytes;
     int rc;
 
-    CHECK(opts->mode == TRACE_STREAM || opts->mode == TRACE_RING);
-    CHECK(path != NULL || opts->on_record != NULL);
+    if (opts == NULL || (opts->mode != TRACE_STREAM && opts->mode != TRACE_RING) ||
+        (path == NULL && opts->on_record == NULL)) {
+        *ret_why = "a trace needs a mode, and a path or a hook";
+        return -EINVAL;
+    }
+    bytes = opts->bytes_max;
     if (bytes == 0) {
         bytes = opts->mode == TRACE_RING || path == NULL ? RING_BYTES_DEFAULT
                                                          : STREAM_BYTES_DEFAULT;

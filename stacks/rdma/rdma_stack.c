@@ -327,9 +327,15 @@ static const struct network_stack_ops stack_ops = {
 int rdma_stack_new(struct os *os, struct verbs *verbs, const struct rdma_opts *opts,
                    struct network_stack **ret, char *why, size_t why_size)
 {
-    struct rdma_stack *stack = calloc(1, sizeof(*stack));
+    struct rdma_stack *stack;
     int err;
 
+    if (os == NULL || verbs == NULL) {
+        verbs_free(verbs);
+        snprintf(why, why_size, "an RDMA stack needs an os and verbs");
+        return -EINVAL;
+    }
+    stack = calloc(1, sizeof(*stack));
     if (stack == NULL) {
         verbs_free(verbs);
         snprintf(why, why_size, "out of memory");

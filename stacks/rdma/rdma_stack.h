@@ -11,12 +11,17 @@
 #ifndef MSGRLAB_STACKS_RDMA_RDMA_STACK_H
 #define MSGRLAB_STACKS_RDMA_RDMA_STACK_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base.h"
 #include "engine/network_stack.h"
 #include "stacks/rdma/verbs.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define RDMA_POLLING_FOR_EVER UINT64_MAX
 
@@ -72,7 +77,7 @@ int rdma_opts_parse(struct rdma_opts *opts, const char *text, const char **ret_w
 // clang-format on
 
 struct rdma_counters {
-#define X(name) _Atomic uint64_t name;
+#define X(name) ATOMIC(uint64_t) name;
     RDMA_COUNTERS(X)
 #undef X
 };
@@ -90,5 +95,9 @@ uint64_t rdma_stack_stop(struct network_stack *s);
 /* Chunks and queue pairs that are not where they belong when no socket is left and none is
  * being closed: 0 when all is well. Any thread. */
 uint64_t rdma_stack_missing(struct network_stack *s);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -47,6 +47,10 @@
 
 #include "engine/os.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct verbs;
 
 /* A device that could be opened. */
@@ -279,8 +283,12 @@ static inline void verbs_ack_async_event(struct verbs *v, struct ibv_async_event
     v->events->ack_async_event(v, event);
 }
 
-/* The devices of this machine, by libibverbs. 0 or -ENOMEM; no device is no error. The
- * caller owns *ret (verbs_free). */
+/* The devices of this machine, by libibverbs. 0; -EINVAL: no os; -ENOMEM. No device is
+ * no error. The caller owns *ret (verbs_free). */
 int verbs_rdmacore_new(struct os *os, struct verbs **ret);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

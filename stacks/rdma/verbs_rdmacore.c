@@ -350,8 +350,12 @@ static const struct verbs_event_ops core_event_ops = {
 
 int verbs_rdmacore_new(struct os *os, struct verbs **ret)
 {
-    struct verbs *v = calloc(1, sizeof(*v));
+    struct verbs *v;
 
+    if (os == NULL) {
+        return -EINVAL;
+    }
+    v = calloc(1, sizeof(*v));
     if (v == NULL) {
         return -ENOMEM;
     }

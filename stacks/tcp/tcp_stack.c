@@ -259,8 +259,12 @@ static const struct network_stack_ops tcp_stack_ops = {
 
 int tcp_stack_new(struct os *os, struct network_stack **ret)
 {
-    struct network_stack *s = calloc(1, sizeof(*s));
+    struct network_stack *s;
 
+    if (os == NULL) {
+        return -EINVAL;
+    }
+    s = calloc(1, sizeof(*s));
     if (s == NULL) {
         return -ENOMEM;
     }

@@ -8,7 +8,15 @@
 
 #include "engine/network_stack.h"
 
-/* Freed with network_stack_free. 0 or -ENOMEM. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Freed with network_stack_free. 0; -EINVAL: no os; -ENOMEM. */
 int tcp_stack_new(struct os *os, struct network_stack **ret);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "engine/worker.h"
 #include "tests/lib/testlib.h"
 #include "tests/lib/testnode.h"
 

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "engine/util.h"
 #include "sim/rdma/rdma.h"
 #include "stacks/rdma/rdma_stack.h"
 #include "stacks/tcp/tcp_stack.h"
