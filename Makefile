@@ -182,7 +182,7 @@ tidy:
 
 format:
 	$(Q)$(call deps,check-fast)
-	$(Q)find engine stacks sim viz scenarios tests -name '*.[ch]' 2>/dev/null | \
+	$(Q)find engine stacks sim viz scenarios tests docs -name '*.[ch]' 2>/dev/null | \
 		xargs -r $(or $(shell command -v clang-format-14),clang-format) -i
 
 bench:

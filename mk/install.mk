@@ -5,8 +5,17 @@
 # Headers include each other as "engine/x.h", so they keep their folders below
 # include/msgrlab and msgrlab.pc points the compiler there.
 
+# "make install PREFIX=dir" is below here, not below wherever the library is used.
+override PREFIX := $(abspath $(PREFIX))
 D := $(DESTDIR)$(PREFIX)
-HEADERS := $(foreach f,$(EMBED),$(shell find $(f) -name "*.h"))
+
+# What an embedding program may include. Each compiles by itself, as C and as C++, which
+# tests/interop/linking.sh tries: one that includes a private header fails there.
+PUBLIC := $(addprefix engine/,base buffer entity_addr event_center_stats event_driver limits \
+		message message_header messenger network_stack os policy states trace \
+		trace_format trace_points) \
+	stacks/tcp/tcp_stack stacks/rdma/rdma_stack stacks/rdma/verbs
+HEADERS := $(PUBLIC:%=%.h)
 MACHINE := $(wildcard scenarios/softroce/*)
 SCRIPTS := $(patsubst scenarios/%,%,$(sort $(shell find scenarios -name '*.lua' 2>/dev/null)))
 
@@ -17,6 +26,7 @@ do-install: program
 	$(Q)install -m 644 $(B)/libmsgrlab.a $(D)/lib/libmsgrlab.a
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' msgrlab.pc.in \
 		> $(D)/lib/pkgconfig/msgrlab.pc
+	$(Q)rm -rf $(D)/include/msgrlab
 	$(Q)for h in $(HEADERS); do install -D -m 644 $$h $(D)/include/msgrlab/$$h || exit 1; done
 	$(Q)for s in $(SCRIPTS); do \
 		install -D -m 644 scenarios/$$s $(D)/share/msgrlab/scenarios/$$s || exit 1; done

@@ -30,7 +30,7 @@ trap 'rm -rf "$tmp"' EXIT
 found=$tmp/found
 : >"$found"
 
-mapfile -t sources < <(find engine stacks sim viz scenarios tests -name '*.[ch]' \
+mapfile -t sources < <(find engine stacks sim viz scenarios tests docs -name '*.[ch]' \
     2>/dev/null | sort)
 if [ ${#sources[@]} -eq 0 ]; then
     echo "tidy: no source files here" >&2
@@ -73,6 +73,7 @@ layer stacks/rdma '(engine|stacks/rdma|infiniband)/.*' 'infiniband/|rdma/'
 layer sim '(engine|stacks|sim)/.*' 'infiniband/|rdma/|isa-l'
 layer viz 'viz/.*|engine/(trace_points|trace_format|states|util)\.h' 'isa-l'
 layer scenarios '(engine|stacks|sim|viz|scenarios)/.*' 'lua|lauxlib|infiniband/'
+layer docs '(engine|stacks)/.*' '-'
 layer tests '(engine|stacks|sim|viz|scenarios|tests)/.*' '.*'
 
 # inside TOP FOLDER...: the folders below TOP, from the top down; "a,b" stand beside each
