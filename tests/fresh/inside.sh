@@ -27,7 +27,12 @@ while [ ${#fresh_list[@]} -gt 0 ]; do
     [ $((SECONDS - fresh_began)) -lt 2 ] || echo "($((SECONDS - fresh_began)) s)"
 done
 
-if [ -n "$(jobs -r)" ]; then
+# What was just told to end may need a moment.
+for ((fresh_i = 0; fresh_i < 50; fresh_i++)); do
+    [ -n "$(jobs -rp)" ] || break
+    sleep 0.1
+done
+if [ -n "$(jobs -rp)" ]; then
     printf '\nFAILED: README.md leaves this running:\n%s\n' "$(jobs -r)"
     exit 1
 fi
