@@ -89,8 +89,10 @@ need 3 clang "the second compiler" cmd clang
 need 3 g++ "a C++ program that links the library" cmd g++
 need 3 libclang-rt-dev "(of clang's version) libFuzzer and its sanitizers" fuzzer_runtime
 need 3 tshark "reads the captures of the simulated network" cmd tshark
+need 3 python3 "reads the JSON of ceph and of campaigns" cmd python3
+need 3 procps "pgrep, for the tests that look at child processes" cmd pgrep
 need 3 patch "puts old bugs into copies of the sources" cmd patch
-need 3 util-linux "setarch, for the thread sanitizer" cmd setarch
+need 3 util-linux "setarch for the thread sanitizer, unshare for the fresh machine" cmd unshare
 need 3 ceph-mon "a real Ceph monitor as a peer" cmd ceph-mon
 need 3 ceph-common "monmaptool and friends, to set the monitor up" cmd monmaptool
 need 3 iproute2 "ss and ip, for the tests on real sockets" cmd ss
