@@ -115,6 +115,7 @@ root=$run/root
 cp -a "$base" "$root" || fail "no copy of $base could be made"
 archives=$root/var/cache/apt/archives
 cp "$run/apt.conf" "$root/etc/apt/apt.conf.d/99fresh"
+echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/fresh" # no power cut will be survived
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 [[ $include == *ca-certificates* ]] && cp -L /etc/ssl/certs/ca-certificates.crt \
     "$root/etc/ssl/certs/"
