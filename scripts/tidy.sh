@@ -73,7 +73,7 @@ layer stacks/rdma '(engine|stacks/rdma|infiniband)/.*' 'infiniband/|rdma/'
 layer sim '(engine|stacks|sim)/.*' 'infiniband/|rdma/|isa-l'
 layer viz 'viz/.*|engine/(trace_points|trace_format|states|util)\.h' 'isa-l'
 layer scenarios '(engine|stacks|sim|viz|scenarios)/.*' 'lua|lauxlib|infiniband/'
-layer docs '(engine|stacks)/.*' '-'
+layer docs '(engine|stacks)/.*' 'infiniband/'
 layer tests '(engine|stacks|sim|viz|scenarios|tests)/.*' '.*'
 
 # inside TOP FOLDER...: the folders below TOP, from the top down; "a,b" stand beside each

@@ -1,6 +1,7 @@
-/* hello_verbs.c: one datagram from the first RDMA device to the second. Somebody else's test:
- * nothing in it is msgrlab's. gcc -DHEADER=0 gives it a bug: the GRH, which precedes what was
- * received, is taken for the message. */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hello_verbs.c: one datagram from the first RDMA device to the second. Somebody else's
+ * test: nothing in it is msgrlab's. gcc -DHEADER=0 gives it a bug: the GRH, which precedes
+ * what was received, is taken for the message. */
 #include <err.h>
 #include <infiniband/verbs.h>
 #include <string.h>
@@ -25,9 +26,13 @@ static void open_end(int i, struct ibv_device *device)
     MUST((pd[i] = ibv_alloc_pd(context)) != NULL);
     MUST((mr[i] = ibv_reg_mr(pd[i], text[i], 128, IBV_ACCESS_LOCAL_WRITE)) != NULL);
     MUST((cq[i] = ibv_create_cq(context, 8, NULL, NULL, 0)) != NULL);
-    MUST((qp[i] = ibv_create_qp(pd[i], &(struct ibv_qp_init_attr){
-        .send_cq = cq[i], .recv_cq = cq[i], .qp_type = IBV_QPT_UD, .cap = {1, 1, 1, 1, 0}})));
-    MUST(!ibv_modify_qp(qp[i], &attr, IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_QKEY));
+    MUST(
+        (qp[i] = ibv_create_qp(pd[i], &(struct ibv_qp_init_attr){.send_cq = cq[i],
+                                                                 .recv_cq = cq[i],
+                                                                 .qp_type = IBV_QPT_UD,
+                                                                 .cap = {1, 1, 1, 1, 0}})));
+    MUST(!ibv_modify_qp(qp[i], &attr,
+                        IBV_QP_STATE | IBV_QP_PKEY_INDEX | IBV_QP_PORT | IBV_QP_QKEY));
     attr.qp_state = IBV_QPS_RTR;
     MUST(!ibv_modify_qp(qp[i], &attr, IBV_QP_STATE));
     attr.qp_state = IBV_QPS_RTS;
@@ -39,7 +44,10 @@ int main(void)
     struct ibv_device **devices = ibv_get_device_list(NULL);
     struct ibv_ah_attr to = {.is_global = 1, .port_num = 1, .grh.sgid_index = 1};
     struct ibv_recv_wr recv = {.num_sge = 1}, *bad_recv;
-    struct ibv_send_wr send = {.num_sge = 1, .opcode = IBV_WR_SEND, .send_flags = IBV_SEND_SIGNALED}, *bad_send;
+    struct ibv_send_wr send = {.num_sge = 1,
+                               .opcode = IBV_WR_SEND,
+                               .send_flags = IBV_SEND_SIGNALED},
+                       *bad_send;
     struct ibv_wc wc;
 
     for (int i = 0; i < 2; i++)
@@ -53,7 +61,8 @@ int main(void)
     send.sg_list = &(struct ibv_sge){(uintptr_t)text[0], sizeof("hello"), mr[0]->lkey};
     MUST(!ibv_post_send(qp[0], &send, &bad_send));
     for (int i = 0; i < 2; i++) {
-        while (ibv_poll_cq(cq[i], 1, &wc) == 0);
+        while (ibv_poll_cq(cq[i], 1, &wc) == 0)
+            ;
         MUST(wc.status == IBV_WC_SUCCESS);
     }
     MUST(strcmp(text[1] + HEADER, "hello") == 0);
