@@ -36,6 +36,12 @@
  * pauses, and the kernel's backlog holds the rest. */
 #define ACCEPTING_MAX 1024
 
+/* Failed handshakes of callers that wait for on_accept_failed: more are only counted. */
+#define REFUSALS_QUEUED_MAX 256
+/* KEEPALIVE2 without an answer whose stamps are remembered: an answer to an older one is a
+ * stray. */
+#define KEEPALIVES_UNANSWERED_MAX 16
+
 #define LISTEN_BACKLOG 512
 #define ACCEPT_BATCH 64 /* accepts per event, so that one listener cannot starve a loop */
 #define ACCEPT_PAUSE_NS (100 * NSEC_PER_MSEC) /* after EMFILE, ENFILE, ENOBUFS, ENOMEM */

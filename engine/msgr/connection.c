@@ -207,6 +207,7 @@ static void set_socket(struct connection *c, struct connected_socket *socket)
     connected_socket_trace_as(socket, c->trace_id);
     c->watching_writable = false;
     c->out_at = c->in_at = 0;
+    c->n_keepalives = 0;
     conn_reset_reader(c);
 }
 
@@ -632,6 +633,7 @@ CONN_GETTER(uint64_t, conn_peer_features, peer_features)
 CONN_GETTER(uint64_t, conn_global_id, global_id)
 CONN_GETTER(uint64_t, conn_last_keepalive_ack_ns, last_keepalive_ack_ns)
 CONN_GETTER(uint64_t, conn_keepalive_acks, keepalive_acks)
+CONN_GETTER(uint64_t, conn_stray_keepalive_acks, stray_keepalive_acks)
 CONN_GETTER(const char *, conn_why, why)
 
 void conn_peer_addrs(struct connection *c, struct entity_addrvec *ret)

@@ -73,7 +73,7 @@ struct connection {
     bool gone;             /* conn_close ran: no event may be posted any more */
     bool ready;            /* the session is up */
     bool keepalive_wanted; /* for the next write event */
-    uint64_t keepalive_acks, last_keepalive_ack_ns;
+    uint64_t keepalive_acks, last_keepalive_ack_ns, stray_keepalive_acks;
     int peer_type;
     int64_t peer_num;
     uint64_t peer_features, global_id;
@@ -117,6 +117,9 @@ struct connection {
     uint64_t ack_owed;                   /* messages received since the last ack we sent */
     bool keepalive_answer_owed;
     struct frame_keepalive keepalive_answer;
+    uint64_t keepalives[KEEPALIVES_UNANSWERED_MAX]; /* stamps of ours, the oldest first */
+    uint32_t n_keepalives;
+    uint64_t last_keepalive_ns; /* stamp of our last one, on whatever transport */
     struct list
         sent; /* lossless: messages not acknowledged yet; at most as many as out_q */
     uint64_t n_sent;

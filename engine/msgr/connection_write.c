@@ -10,6 +10,7 @@
 #include "engine/msgr/connection.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "engine/base/crc32c.h"
 #include "engine/msgr/messenger_impl.h"
@@ -272,12 +273,26 @@ static void queue_keepalive(struct connection *c, enum frame_tag tag,
     conn_queue_frame(c, tag, &w);
 }
 
+/* Remembers the stamp until its answer comes; the oldest one makes room. */
+static void remember_keepalive(struct connection *c, uint64_t stamp)
+{
+    if (c->n_keepalives == KEEPALIVES_UNANSWERED_MAX) {
+        memmove(c->keepalives, c->keepalives + 1,
+                (KEEPALIVES_UNANSWERED_MAX - 1) * sizeof(c->keepalives[0]));
+        c->n_keepalives--;
+    }
+    c->keepalives[c->n_keepalives++] = stamp;
+}
+
 static void queue_keepalive_now(struct connection *c)
 {
-    uint64_t now = os_realtime_ns(c->os);
+    /* No two are alike, and none goes back when the clock does: an answer tells which. */
+    uint64_t now = MAX(os_realtime_ns(c->os), c->last_keepalive_ns + 1);
     const struct frame_keepalive f = {.sec = (uint32_t)(now / NSEC_PER_SEC),
                                       .nsec = (uint32_t)(now % NSEC_PER_SEC)};
 
+    c->last_keepalive_ns = now;
+    remember_keepalive(c, now);
     queue_keepalive(c, TAG_KEEPALIVE2, &f);
 }
 

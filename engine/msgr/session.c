@@ -5,6 +5,7 @@
  * added here.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "engine/msgr/connection.h"
 #include "engine/msgr/messenger_impl.h"
@@ -147,6 +148,24 @@ static int handle_keepalive(struct connection *c, struct wire_reader *r)
     return c->sock_state == SOCK_ESTABLISHED ? 0 : -ECONNRESET;
 }
 
+/* Forgets the KEEPALIVE2 of ours with that stamp and all before it, which a peer with more
+ * to do need not answer one by one. False: there is none. */
+static bool take_keepalive(struct connection *c, uint64_t stamp)
+{
+    uint32_t i = 0;
+
+    while (i < c->n_keepalives && c->keepalives[i] != stamp) {
+        i++;
+    }
+    if (i == c->n_keepalives) {
+        return false;
+    }
+    c->n_keepalives -= i + 1;
+    memmove(c->keepalives, c->keepalives + i + 1,
+            c->n_keepalives * sizeof(c->keepalives[0]));
+    return true;
+}
+
 static int handle_keepalive_ack(struct connection *c, struct wire_reader *r)
 {
     struct frame_keepalive f;
@@ -154,9 +173,15 @@ static int handle_keepalive_ack(struct connection *c, struct wire_reader *r)
     if (frame_keepalive_decode(r, &f) < 0) {
         return fault(c, -EBADMSG, "bad KEEPALIVE2_ACK");
     }
+    stamp = f.sec * NSEC_PER_SEC + f.nsec;
+    ours = f.nsec < NSEC_PER_SEC && take_keepalive(c, stamp);
     os_lock(c->os, c->lock);
-    c->last_keepalive_ack_ns = f.sec * NSEC_PER_SEC + f.nsec;
-    c->keepalive_acks++;
+    if (ours) {
+        c->last_keepalive_ack_ns = stamp;
+        c->keepalive_acks++;
+    } else {
+        c->stray_keepalive_acks++;
+    }
     os_unlock(c->os, c->lock);
     return 0;
 }
