@@ -77,6 +77,10 @@ struct dispatcher {
     void (*on_remote_reset)(void *arg, struct connection *conn);
     /* Nobody listens at the address; we keep trying. True: no one else is told. */
     bool (*on_refused)(void *arg, struct connection *conn);
+    /* An accepted connection ended before there was a session: conn_why and conn_seen say
+     * the rest. Nothing else is ever told of it. Of a flood at most REFUSALS_QUEUED_MAX
+     * (limits.h) wait to be told; those beyond are only counted, in messenger_stats. */
+    void (*on_accept_failed)(void *arg, struct connection *conn);
 };
 
 /* 0 or a negative errno; then nothing is left over. -EINVAL: a required option is missing,
@@ -146,6 +150,9 @@ struct messenger_stats {
     uint32_t connections, accepting;           /* registered or anonymous; in handshake */
     uint64_t messages_sent, messages_received; /* of all workers */
     uint64_t dispatch_depth, dispatch_bytes;
+    /* Accepted connections that ended before a session; of them, those that no dispatcher
+     * was told of because too many waited. */
+    uint64_t accept_failures, accept_failures_untold;
     struct event_center_stats center; /* summed over workers; exact after shutdown */
 };
 void messenger_stats(struct messenger *m, struct messenger_stats *ret);

@@ -90,6 +90,7 @@ struct connection *conn_new(struct messenger *m, struct worker *worker,
     c->peer_num = -1;
     c->fd = -1;
     c->why = "";
+    c->seen.objection = "";
     atomic_init(&c->refs, 2);
     list_init(&c->node);
     list_init(&c->hash_node);
@@ -214,6 +215,7 @@ static void set_socket(struct connection *c, struct connected_socket *socket)
 /* The transport is up, whoever dialled. */
 static void socket_established(struct connection *c)
 {
+    conn_saw(c, CONN_TRANSPORT);
     c->last_active_ns = os_monotonic_ns(c->os);
     conn_set_sock_state(c, SOCK_ESTABLISHED, c->accepted ? "accepted" : "connected");
     TRACE(c->os, CONN_SOCKET, .obj = c->trace_id, .val = c->fd, .a0 = socket_link(c),
@@ -296,6 +298,7 @@ static void dial(struct connection *c)
         return;
     }
     set_socket(c, socket);
+    conn_saw_dialled(c);
     conn_set_sock_state(c, SOCK_CONNECTING_RE, "connecting");
     if (c->m->opts.stack->ops->connect_wants_writable) {
         mask |= OS_WRITABLE;
@@ -471,6 +474,7 @@ int conn_session_ready(struct connection *c)
         return -ENOMEM;
     }
     c->was_ready = true;
+    conn_saw(c, CONN_SESSION);
     c->backoff_ns = 0;
     conn_set_proto_state(c, PROTO_READY, "session is up");
     arm_tick(c, c->m->opts.idle_timeout_ns);
@@ -541,6 +545,8 @@ void conn_close(struct connection *c, bool reset)
         dispatch_queue_push_reserved(c->m->dispatch, c->reset_room, DISPATCH_RESET,
                                      conn_ref(c));
         c->reset_room = NULL;
+    } else if (reset) {
+        messenger_accept_failed(c->m, c);
     }
     worker_release(c->worker);
     conn_unref(c); /* alive */

@@ -79,6 +79,7 @@ struct connection {
     uint64_t peer_features, global_id;
     struct entity_addrvec peer_addrs;
     const char *why; /* static: why the transport or session was lost last */
+    struct conn_seen seen;
 
     /* Owner from here on. */
     enum sock_state sock_state;
@@ -151,6 +152,21 @@ int conn_session_ready(struct connection *c);
 bool conn_may_call_back(struct connection *c);
 /* Watches the socket for more: 0, or -errno (conn_fault was called). Owner. */
 int conn_watch(struct connection *c, int mask);
+
+/* ---- conn_seen.c: what the user may ask of a handshake. Owner ---- */
+
+/* The peer got this far, if it was not further before. */
+void conn_saw(struct connection *c, enum conn_progress progress);
+/* A dialler's: whom it wants is where it dials. */
+void conn_saw_dialled(struct connection *c);
+void conn_saw_hello(struct connection *c, int entity_type);
+/* An ident, with whom it wants; NULL: it says nothing of that. */
+void conn_saw_ident(struct connection *c, const struct entity_addrvec *addrs,
+                    const struct entity_addr *wanted);
+/* The first bytes of the stream, which are no banner. */
+void conn_saw_stranger(struct connection *c, const uint8_t *bytes, size_t n);
+/* The peer was told what is wrong, and may mend it. `what` is static. */
+void conn_object(struct connection *c, const char *what);
 
 /* ---- connection_write.c ---- */
 

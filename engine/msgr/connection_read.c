@@ -149,13 +149,36 @@ static int read_until(struct connection *c, void *dst, size_t len)
 
 /* ---- banner ---- */
 
+/* Somebody else speaks here: keeps what of it has come already. */
+static int refuse_stranger(struct connection *c, size_t got)
+{
+    uint8_t first[CONN_FIRST_BYTES];
+    const char *why;
+    size_t n = MIN(c->recv_end - c->recv_start, sizeof(first) - got);
+
+    memcpy(first, c->in.raw, got);
+    if (n > 0) {
+        memcpy(first + got, c->recv_buf.data + c->recv_start, n);
+    }
+    conn_saw_stranger(c, first, got + n);
+    banner_is_possible(first, got + n, &why);
+    return fault(c, -EPROTO, why);
+}
+
 static int read_banner_prefix(struct connection *c)
 {
     const char *why;
     int result = read_until(c, c->in.raw, BANNER_PREFIX_BYTES), len;
 
-    if (result <= 0) {
+    if (result < 0) {
         return result;
+    }
+    if (!banner_is_possible(c->in.raw, result > 0 ? BANNER_PREFIX_BYTES : c->in.done,
+                            &why)) {
+        return refuse_stranger(c, result > 0 ? BANNER_PREFIX_BYTES : c->in.done);
+    }
+    if (result == 0) {
+        return 0;
     }
     len = banner_decode_prefix(c->in.raw, &why);
     if (len < 0) {

@@ -91,6 +91,7 @@ int handshake_banner(struct connection *c, const struct banner *banner)
         return give_up(c, -EPROTO, "the peer requires msgr2 features we lack");
     }
     /* The revision is decided by what was announced: theirs, and ours. */
+    conn_saw(c, CONN_BANNER);
     c->rev1 = (banner->supported & known & MSGR2_FEATURE_REVISION_1) != 0;
     conn_set_proto_state(c, c->accepted ? PROTO_HELLO_ACCEPTING : PROTO_HELLO_CONNECTING,
                          c->rev1 ? "msgr2.1" : "msgr2.0");
@@ -142,6 +143,7 @@ static int handle_hello(struct connection *c, struct wire_reader *r)
     if (frame_hello_decode(r, &f) < 0) {
         return fault(c, -EBADMSG, "bad HELLO");
     }
+    conn_saw_hello(c, f.entity_type);
     if (c->accepted) {
         os_lock(c->os, c->lock);
         c->peer_type = f.entity_type;
@@ -220,6 +222,9 @@ static int handle_auth_request(struct connection *c, struct wire_reader *r)
     }
     err = judge_auth(c, &f, &none);
     if (err < 0) {
+        conn_object(c, err == -EOPNOTSUPP ? "it wants other authentication than AUTH_NONE "
+                                            "in crc mode"
+                                          : "its AUTH_REQUEST makes no sense here");
         return send_bad_method(c, f.method, err);
     }
     done.global_id = none.mode >= AUTH_MODE_MON
@@ -228,6 +233,7 @@ static int handle_auth_request(struct connection *c, struct wire_reader *r)
     os_lock(c->os, c->lock);
     c->global_id = done.global_id;
     os_unlock(c->os, c->lock);
+    conn_saw(c, CONN_AUTH);
     conn_set_proto_state(c, PROTO_AUTH_ACCEPTING_SIGN, "AUTH_NONE granted");
     frame_auth_done_encode(&w, &done);
     conn_queue_frame(c, TAG_AUTH_DONE, &w);
@@ -252,6 +258,7 @@ static int handle_auth_done(struct connection *c, struct wire_reader *r)
         c->m->global_id = f.global_id;
         os_unlock(c->os, c->m->lock);
     }
+    conn_saw(c, CONN_AUTH);
     conn_set_proto_state(c, PROTO_AUTH_CONNECTING_SIGN, "auth done");
     return send_signature(c);
 }
@@ -289,6 +296,7 @@ static int handle_signature(struct connection *c, struct wire_reader *r)
     if (memcmp(f.bytes, zeros, sizeof(zeros)) != 0) {
         return fault(c, -EPROTO, "AUTH_SIGNATURE does not match");
     }
+    conn_saw(c, CONN_SIGNATURE);
     if (c->accepted) {
         conn_set_proto_state(c, PROTO_SESSION_ACCEPTING, "signature");
         return 0;
@@ -320,9 +328,7 @@ static int send_missing_features(struct connection *c, uint64_t missing)
     const struct frame_u64 f = {.value = missing};
     PAYLOAD_WRITER(w);
 
-    os_lock(c->os, c->lock);
-    c->why = "the peer lacks required features";
-    os_unlock(c->os, c->lock);
+    conn_object(c, "it lacks features that we require");
     frame_u64_encode(&w, &f);
     return send_frame(c, TAG_IDENT_MISSING_FEATURES, &w);
 }
@@ -380,6 +386,7 @@ static int handle_client_ident(struct connection *c, struct wire_reader *r)
     if (frame_client_ident_decode(r, &f) < 0) {
         return fault(c, -EBADMSG, "bad CLIENT_IDENT");
     }
+    conn_saw_ident(c, &f.addrs, &f.target);
     why = judge_client_ident(c, &f);
     if (why != NULL) {
         return fault(c, -EPROTO, why);
@@ -424,6 +431,7 @@ static int handle_server_ident(struct connection *c, struct wire_reader *r)
     if (frame_server_ident_decode(r, &f) < 0) {
         return fault(c, -EBADMSG, "bad SERVER_IDENT");
     }
+    conn_saw_ident(c, &f.addrs, NULL);
     if (!entity_addrvec_contains(&f.addrs, &c->target)) {
         return fault(c, -EPROTO, "somebody else answers at that address");
     }

@@ -75,6 +75,8 @@ int messenger_add_dispatcher(struct messenger *m, const struct dispatcher *dispa
     DEFAULT(on_reset, default_unhandled);
     DEFAULT(on_remote_reset, default_event);
     DEFAULT(on_refused, default_unhandled);
+    m->tells_accept_failures = m->tells_accept_failures || d->on_accept_failed != NULL;
+    DEFAULT(on_accept_failed, default_event);
 #undef DEFAULT
     return 0;
 }
@@ -500,6 +502,8 @@ static void add_center_stats(struct event_center_stats *sum,
 void messenger_stats(struct messenger *m, struct messenger_stats *ret)
 {
     *ret = (struct messenger_stats){0};
+    ret->accept_failures = atomic_load(&m->accept_failures);
+    ret->accept_failures_untold = atomic_load(&m->accept_failures_untold);
     os_lock(m->os, m->lock);
     ret->connections = m->n_all;
     ret->accepting = m->n_accepting;

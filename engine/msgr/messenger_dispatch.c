@@ -102,6 +102,22 @@ void messenger_queue_event(struct messenger *m, enum dispatch_event event,
     }
 }
 
+void messenger_accept_failed(struct messenger *m, struct connection *c)
+{
+    atomic_fetch_add(&m->accept_failures, 1);
+    if (!m->tells_accept_failures) {
+        return;
+    }
+    if (atomic_fetch_add(&m->refusals_queued, 1) >= REFUSALS_QUEUED_MAX) {
+        atomic_fetch_sub(&m->refusals_queued, 1);
+        atomic_fetch_add(&m->accept_failures_untold, 1);
+        return;
+    }
+    dispatch_queue_push_reserved(m->dispatch, c->reset_room, DISPATCH_ACCEPT_FAILED,
+                                 conn_ref(c));
+    c->reset_room = NULL;
+}
+
 /* ---- on ms_dispatch ---- */
 
 static void dispatch_message(void *arg, struct message *msg)
@@ -161,6 +177,9 @@ static bool call_dispatcher(const struct dispatcher *d, enum dispatch_event even
         return false;
     case DISPATCH_REFUSED:
         return d->on_refused(d->arg, c);
+    case DISPATCH_ACCEPT_FAILED:
+        d->on_accept_failed(d->arg, c);
+        return false;
     }
     return false;
 }
@@ -170,6 +189,9 @@ static void dispatch_event(void *arg, enum dispatch_event event, struct connecti
     struct messenger *m = arg;
     bool handled = !conn_may_call_back(c);
 
+    if (event == DISPATCH_ACCEPT_FAILED) {
+        atomic_fetch_sub(&m->refusals_queued, 1);
+    }
     if (!handled) {
         TRACE(m->os, DISPATCH_EVENT, .obj = c->trace_id, .a0 = event);
     }

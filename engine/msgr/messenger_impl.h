@@ -25,6 +25,7 @@ struct messenger {
     struct dispatch_queue *dispatch; /* owned */
     struct dispatcher dispatchers[DISPATCHERS_MAX];
     int n_dispatchers;
+    bool tells_accept_failures; /* a dispatcher wants to know */
     struct policy policies[POLICY_TYPES];
     bool policy_set[POLICY_TYPES];
     struct throttle *throttles[POLICY_TYPES * 2]; /* owned: messages, bytes per type */
@@ -48,7 +49,9 @@ struct messenger {
     _Atomic uint64_t global_seq;
     _Atomic uint64_t next_flow;
     _Atomic uint32_t live_conns; /* connections not freed yet, the loopback one included */
-    _Atomic uint64_t unsent;     /* messages accepted but not yet handed to a stack */
+    _Atomic uint64_t accept_failures, accept_failures_untold;
+    _Atomic uint32_t refusals_queued; /* wait for on_accept_failed */
+    _Atomic uint64_t unsent;          /* messages accepted but not yet handed to a stack */
 };
 
 /* ---- messenger.c ---- */
@@ -79,6 +82,9 @@ void messenger_deliver(struct messenger *m, struct message *msg);
 int messenger_deliver_local(struct messenger *m, struct message *msg);
 void messenger_queue_event(struct messenger *m, enum dispatch_event event,
                            struct connection *c);
+/* Counts an accepted connection that ended before a session, and tells of it, unless nobody
+ * wants to know or too many wait to be told. Owner. */
+void messenger_accept_failed(struct messenger *m, struct connection *c);
 
 /* ---- processor.c: listening and accepting ---- */
 /* Binds all or none; appends to m->processors. */

@@ -91,7 +91,7 @@ static bool admit(struct messenger *m)
 
 /* A new connection for the socket, on its way to its worker. Takes over the socket. */
 static int adopt_socket(struct processor *p, struct worker *worker,
-                        struct connected_socket *socket)
+                        struct connected_socket *socket, const struct entity_addr *peer)
 {
     struct messenger *m = p->m;
     struct connection *c;
@@ -104,6 +104,7 @@ static int adopt_socket(struct processor *p, struct worker *worker,
         return -ENOMEM;
     }
     c->socket = socket;
+    c->seen.socket = *peer;
     conn_post(c, &c->start_event);
     conn_unref(c);
     return 0;
@@ -126,7 +127,7 @@ static int accept_one(struct processor *p)
     if (err == 0) {
         TRACE(m->os, ACCEPT, .obj = p->trace_id, .val = connected_socket_fd(socket),
               .a0 = entity_addr_port(&peer));
-        err = adopt_socket(p, worker, socket);
+        err = adopt_socket(p, worker, socket, &peer);
     }
     if (err < 0) {
         worker_release(worker);

@@ -169,6 +169,8 @@ static bool take_keepalive(struct connection *c, uint64_t stamp)
 static int handle_keepalive_ack(struct connection *c, struct wire_reader *r)
 {
     struct frame_keepalive f;
+    uint64_t stamp;
+    bool ours;
 
     if (frame_keepalive_decode(r, &f) < 0) {
         return fault(c, -EBADMSG, "bad KEEPALIVE2_ACK");

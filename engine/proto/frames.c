@@ -61,46 +61,71 @@ void banner_encode(uint8_t out[BANNER_BYTES], const struct banner *banner)
     CHECK(!w.failed);
 }
 
+/* Text that strangers open a conversation with, and who they are. */
+static const struct {
+    const char *opening, *why;
+} strangers[] = {
+    {"ceph v0", "no msgr2 banner: the peer speaks msgr1 (v1 port?)"},
+    {"ceph v", "no msgr2 banner: the peer speaks another messenger version"},
+    {"SSH-", "no msgr2 banner: the peer speaks SSH"},
+    {"HTTP/", "no msgr2 banner: the peer speaks HTTP"},
+    {"GET ", "no msgr2 banner: the peer speaks HTTP"},
+    {"HEAD ", "no msgr2 banner: the peer speaks HTTP"},
+    {"POST ", "no msgr2 banner: the peer speaks HTTP"},
+    {"PUT ", "no msgr2 banner: the peer speaks HTTP"},
+    {"OPTIONS ", "no msgr2 banner: the peer speaks HTTP"},
+    {"CONNECT ", "no msgr2 banner: the peer speaks HTTP"},
+    {"PRI * HTTP/2", "no msgr2 banner: the peer speaks HTTP/2"},
+    {"\x16\x03", "no msgr2 banner: the peer speaks TLS"},
+};
+
 /* "LLLL:", the hex local id that the message of the RDMA stack begins with. */
-static bool opens_rdma_handshake(const uint8_t in[BANNER_PREFIX_BYTES])
+static bool opens_rdma_handshake(const uint8_t *in, size_t n)
 {
-    for (int i = 0; i < 4; i++) {
-        if (!isxdigit(in[i]))
+    for (size_t i = 0; i < 4; i++) {
+        if (n <= i || !isxdigit(in[i]))
             return false;
     }
-    return in[4] == ':';
+    return n > 4 && in[4] == ':';
+}
+
+static bool is_zeros(const uint8_t *in, size_t n)
+{
+    while (n > 0 && in[n - 1] == 0)
+        n--;
+    return n == 0;
 }
 
 /* A guess for the user at what was dialled or who dialled. */
-static const char *describe_stranger(const uint8_t in[BANNER_PREFIX_BYTES])
+static const char *describe_stranger(const uint8_t *in, size_t n)
 {
-    static const uint8_t zeros[BANNER_PREFIX_BYTES];
+    for (size_t i = 0; i < ARRAY_SIZE(strangers); i++) {
+        size_t len = strlen(strangers[i].opening);
 
-    if (memcmp(in, "ceph v0", 7) == 0)
-        return "no msgr2 banner: the peer speaks msgr1 (v1 port?)";
-    if (memcmp(in, "ceph v", 6) == 0)
-        return "no msgr2 banner: the peer speaks another messenger version";
-    if (opens_rdma_handshake(in))
+        if (n >= len && memcmp(in, strangers[i].opening, len) == 0)
+            return strangers[i].why;
+    }
+    if (opens_rdma_handshake(in, n))
         return "no msgr2 banner: the peer sent an RDMA handshake";
-    if (memcmp(in, "SSH-", 4) == 0)
-        return "no msgr2 banner: the peer speaks SSH";
-    if (memcmp(in, "HTTP/", 5) == 0 || memcmp(in, "GET ", 4) == 0)
-        return "no msgr2 banner: the peer speaks HTTP";
-    if (in[0] == 0x16 && in[1] == 0x03)
-        return "no msgr2 banner: the peer speaks TLS";
-    if (memcmp(in, zeros, sizeof(zeros)) == 0)
+    if (is_zeros(in, n))
         return "no msgr2 banner: the peer sent zeros";
     return "no msgr2 banner: the peer speaks an unknown protocol";
+}
+
+bool banner_is_possible(const uint8_t *in, size_t n, const char **ret_why)
+{
+    if (memcmp(in, banner_magic, MIN(n, BANNER_MAGIC_BYTES)) == 0)
+        return true;
+    *ret_why = describe_stranger(in, n);
+    return false;
 }
 
 int banner_decode_prefix(const uint8_t in[BANNER_PREFIX_BYTES], const char **ret_why)
 {
     unsigned len = in[BANNER_MAGIC_BYTES] | (unsigned)in[BANNER_MAGIC_BYTES + 1] << 8;
 
-    if (memcmp(in, banner_magic, BANNER_MAGIC_BYTES) != 0) {
-        *ret_why = describe_stranger(in);
+    if (!banner_is_possible(in, BANNER_PREFIX_BYTES, ret_why))
         return -EPROTO;
-    }
     if (len < BANNER_PAYLOAD_BYTES) {
         *ret_why = "banner payload shorter than 16 bytes";
         return -EMSGSIZE;

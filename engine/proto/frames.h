@@ -53,6 +53,9 @@ struct banner {
 };
 
 void banner_encode(uint8_t out[BANNER_BYTES], const struct banner *banner);
+/* False as soon as one of the first n bytes of a stream is not a msgr2 banner's: strangers
+ * may send fewer than ten before they wait. *ret_why then says who seems to speak. */
+bool banner_is_possible(const uint8_t *in, size_t n, const char **ret_why);
 /* Length of the payload that follows (16..BANNER_PAYLOAD_MAX), or -EPROTO if this is no
  * msgr2 banner, -EMSGSIZE for a bad length; *ret_why then says what came instead. */
 int banner_decode_prefix(const uint8_t in[BANNER_PREFIX_BYTES], const char **ret_why);

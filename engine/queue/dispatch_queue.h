@@ -27,6 +27,7 @@ enum dispatch_event {
     DISPATCH_RESET,
     DISPATCH_REMOTE_RESET,
     DISPATCH_REFUSED,
+    DISPATCH_ACCEPT_FAILED,
 };
 
 /* What is called, never under the queue's lock. Each gets one reference. */

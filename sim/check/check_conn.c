@@ -67,8 +67,8 @@ static void note_session(struct checkers *c, const struct check_object *o, bool 
 static void note_event(struct checkers *c, const struct check_object *o,
                        const struct trace_record *r)
 {
-    static const char *const names[] = {"connect", "accept", "reset", "remote reset",
-                                        "refused"};
+    static const char *const names[] = {"connect",      "accept",  "reset",
+                                        "remote reset", "refused", "accept failed"};
 
     begin_callback(c, o, r, r->a0 < ARRAY_SIZE(names) ? names[r->a0] : "an event");
     switch (r->a0) {

@@ -151,8 +151,8 @@ static const char *tag_name(uint64_t tag)
 
 static const char *dispatch_event_name(uint64_t event)
 {
-    static const char *const names[] = {"connect", "accept", "reset", "remote_reset",
-                                        "refused"};
+    static const char *const names[] = {"connect",      "accept",  "reset",
+                                        "remote_reset", "refused", "accept_failed"};
 
     return event < ARRAY_SIZE(names) ? names[event] : NULL;
 }
