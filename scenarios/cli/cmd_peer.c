@@ -51,7 +51,8 @@ static const char help[] =
     "  --json         one line of JSON (monmap, ping)\n"
     "  --once         end half a second after the last client has gone (serve)\n"
     "  --for T        end after that time (serve)\n"
-    "  --timeout T    how long to wait for each answer (monmap, ping; 10s)\n"
+    "  --timeout T    how long to wait for each answer, or (serve) how long a caller may\n"
+    "                 take until it has a session (10s)\n"
     "  --stack S      tcp or rdma (tcp)\n"
     "  --device NAME  rdma: the device; by default the first that is usable\n"
     "  --rdma K=V,... rdma: options by Ceph's names (stacks/rdma/README.md), after\n"
@@ -69,7 +70,15 @@ static const char help[] =
     "to be the monitor of a real client, in two terminals:\n"
     "  msgrlab peer serve 127.0.0.1:3300\n"
     "  ceph -c /dev/null --keyring /dev/null -m v2:127.0.0.1:3300 mon dump\n"
-    "that client may also ping mon.a, ask for -s, status, health, version and fsid.\n"
+    "that client may also ping mon.a, ask for -s, status, health, version, fsid and osd\n"
+    "getmap, and 'ceph tell mon.0'. The cluster is empty, and all that asks for a map or "
+    "for\n"
+    "statistics (rados lspools, rados df, rbd ls) is told so; what would change it is\n"
+    "refused. A command for a manager ('ceph tell mgr') waits for one, as it does with a "
+    "real\n"
+    "monitor without. One line tells of each session, message and refused caller, with "
+    "the\n"
+    "reason.\n"
     "\n"
     "exit codes: 0 done, 2 wrong command line, 4 refused, not msgr2, the session was lost, "
     "or\n"
@@ -259,7 +268,7 @@ static const struct verb {
 } verbs[] = {
     {"monmap", "dj2trsvm", peer_monmap},
     {"ping", "ndj2trsvm", peer_ping},
-    {"serve", "df21rsvm", peer_serve},
+    {"serve", "df21trsvm", peer_serve},
 };
 
 static int set_count(struct peer_opts *opts, const char *text)

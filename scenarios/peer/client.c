@@ -12,6 +12,7 @@
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/base/exit_codes.h"
+#include "scenarios/peer/reasons.h"
 
 /* How soon a signal is noticed while we wait. */
 #define WAIT_SLICE_NS (50 * NSEC_PER_MSEC)
@@ -145,59 +146,90 @@ static int open_client(struct client *c, const struct peer_opts *opts)
 
 /* ---- waiting ---- */
 
+/* Why it did not work, and how far it came. */
+static char *describe_failure(struct client *c, const char *otherwise)
+{
+    const char *why = conn_why(c->conn);
+    struct conn_seen seen;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    conn_seen(c->conn, &seen);
+    fprintf(out, "%s", why[0] != '\0' ? why : otherwise);
+    reasons_print_progress(out, &seen, why);
+    fclose(out);
+    return text;
+}
+
 static int explain_lost(struct client *c)
 {
     const struct peer_opts *opts = c->peer.opts;
     const char *why = conn_why(c->conn);
+    char *text = describe_failure(c, "no reason known");
 
     if (strstr(why, "msgr1") != NULL) {
-        return peer_error(opts, EXIT_CANNOT,
-                          "%s: %s; use the monitor's v2 port, 3300 if nobody changed it",
-                          opts->address, why);
+        peer_error(opts, EXIT_CANNOT,
+                   "%s: %s; use the monitor's v2 port, 3300 if nobody changed it",
+                   opts->address, why);
+    } else {
+        peer_error(opts, EXIT_CANNOT, "%s: the connection was lost %s: %s%s", opts->address,
+                   c->connected ? "in the session" : "before there was a session",
+                   text != NULL ? text : why,
+                   peer_too_long(&c->peer) > 0 ? PEER_TOO_LONG : "");
     }
-    return peer_error(opts, EXIT_CANNOT, "%s: the connection was lost %s: %s%s",
-                      opts->address,
-                      c->connected ? "in the session" : "before there was a session",
-                      why[0] != '\0' ? why : "no reason known",
-                      peer_too_long(&c->peer) > 0 ? PEER_TOO_LONG : "");
-}
-
-/* A monitor of the other stack: what it may do before there is a session. */
-static bool may_speak_rdma(const char *why)
-{
-    return why[0] == '\0' || strcmp(why, "handshake took too long") == 0 ||
-           strcmp(why, "the peer closed the connection") == 0;
+    free(text);
+    return EXIT_CANNOT;
 }
 
 /* Between the stacks nothing tells one end what the other is: an RDMA monitor waits for a
- * record of the side channel, or gives up; a TCP monitor takes ours for a bad banner. */
-static const char *stack_hint(const struct client *c, const char *why)
+ * record of the side channel, or gives up; a TCP monitor takes ours for a bad banner. So
+ * that is likely only as long as nothing came. */
+static const char *stack_hint(struct client *c)
 {
+    struct conn_seen seen;
+
     if (peer_too_long(&c->peer) > 0) {
         return PEER_TOO_LONG;
+    }
+    conn_seen(c->conn, &seen);
+    if (seen.progress > CONN_TRANSPORT || seen.first_n > 0) {
+        return "";
     }
     if (strcmp(c->peer.opts->stack, "rdma") == 0) {
         return "; is its ms_type async+rdma?";
     }
-    return may_speak_rdma(why) ? "; if its ms_type is async+rdma, use --stack rdma" : "";
+    return seen.progress == CONN_TRANSPORT
+               ? "; if its ms_type is async+rdma, use --stack rdma"
+               : "";
 }
 
 static int explain_timeout(struct client *c, const char *what)
 {
     const struct peer_opts *opts = c->peer.opts;
-    const char *why = conn_why(c->conn);
-    char limit[32];
+    uint64_t strays = conn_stray_keepalive_acks(c->conn);
+    char limit[32], *text;
 
     cli_duration_text(opts->timeout_ns, limit, sizeof(limit));
+    if (c->connected && strays > 0) {
+        return peer_error(opts, EXIT_TIMEOUT,
+                          "%s: the session is up, but no %s came within %s; %" PRIu64
+                          " KEEPALIVE2_ACK came that answer no KEEPALIVE2 of ours",
+                          opts->address, what, limit, strays);
+    }
     if (c->connected) {
         return peer_error(opts, EXIT_TIMEOUT,
                           "%s: the session is up, but no %s came within %s", opts->address,
                           what, limit);
     }
-    return peer_error(opts, EXIT_TIMEOUT, "%s: no session within %s: %s%s", opts->address,
-                      limit,
-                      why[0] != '\0' ? why : "nothing answers, or it stopped halfway",
-                      stack_hint(c, why));
+    text = describe_failure(c, "nothing answers, or it stopped halfway");
+    peer_error(opts, EXIT_TIMEOUT, "%s: no session within %s: %s%s", opts->address, limit,
+               text != NULL ? text : conn_why(c->conn), stack_hint(c));
+    free(text);
+    return EXIT_TIMEOUT;
 }
 
 /* The messenger dials again, for the port may change hands; whoever asked for this one port
@@ -294,9 +326,9 @@ static int print_monmap(const struct peer_opts *opts, const struct message *msg)
 {
     struct wire_reader r = peer_reader(&msg->front);
     struct monmap map;
-    const char *why = "";
+    char why[MONMAP_WHY];
 
-    if (mon_map_decode(&r, &map, &why) < 0) {
+    if (mon_map_decode(&r, &map, why) < 0) {
         return peer_error(opts, EXIT_CANNOT, "%s sent a MON_MAP that cannot be read: %s",
                           opts->address, why);
     }
@@ -335,17 +367,27 @@ static int compare_ns(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* There is no callback for an answer: it is counted. Spinning gives the time that an event
- * would, for as long as a quick peer needs. */
+/* The answer to a KEEPALIVE2 that was sent at `asked` (wall clock) or later, and not the
+ * one that had come last: stamps of ours grow, and only they count. */
+static bool keepalive_came(struct client *c, uint64_t asked, uint64_t last)
+{
+    uint64_t stamp = conn_last_keepalive_ack_ns(c->conn);
+
+    return stamp != last && stamp >= asked;
+}
+
+/* There is no callback for an answer. Spinning gives the time that an event would, for as
+ * long as a quick peer needs. */
 static int time_keepalive(struct client *c, uint64_t *ret_ns)
 {
     struct os *os = c->peer.os;
-    uint64_t before = conn_keepalive_acks(c->conn), began = os_monotonic_ns(os), now;
+    uint64_t last = conn_last_keepalive_ack_ns(c->conn), began = os_monotonic_ns(os), now;
     uint64_t until = began + c->peer.opts->timeout_ns;
+    uint64_t asked = MAX(last, os_realtime_ns(os)); /* the clock may have gone back */
     int code;
 
     conn_send_keepalive(c->conn);
-    while (conn_keepalive_acks(c->conn) == before) {
+    while (!keepalive_came(c, asked, last)) {
         now = os_monotonic_ns(os);
         if (now - began < SPIN_NS) {
             continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mon_messages.h: what clients and monitors say to each other, and the monitor map itself:
- * one encode/decode pair per payload (layouts as Ceph 16.2 puts them on the wire).
+ * mon_messages.h: what clients and monitors say to each other: one encode/decode pair per
+ * payload (layouts as Ceph 16.2 puts them on the wire).
  *
  * Pure functions: bytes in, structs out, and back. No fd, no clock, no allocation; any
  * thread. Decoders never read past what they are given, skip trailing bytes and newer
@@ -17,62 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/entity_addr.h"
 #include "engine/proto/wire.h"
+#include "scenarios/peer/ceph_encoding.h"
+#include "scenarios/peer/monmap.h"
 
 /* Bounds: a payload beyond them is refused. */
-#define MON_NAME_BYTES 64 /* of a monitor's name, NUL included */
-#define MONMAP_MONS_MAX 32
 #define MON_SUBSCRIBE_MAX 32
 #define MON_COMMAND_MAX 8
-#define CEPH_FSID_BYTES 16
-#define MONMAP_ENCODE_BYTES 32768 /* holds any map these structs can hold */
-
-struct ceph_time {
-    uint32_t sec, nsec; /* since 1970, UTC */
-};
-
-/* ---- the monitor map ---- */
-
-struct mon_info {
-    char name[MON_NAME_BYTES];
-    struct entity_addrvec addrs;
-    uint16_t priority, weight;
-};
-
-/*
- *  u8 version, u8 compat, u32 length
- *    fsid, epoch, last_changed, created, persistent features, optional features,
- *    map name -> mon_info, ranks                                          version 6
- *    min_mon_release                                                      version 7
- *    removed ranks, election strategy, disallowed leaders                 version 8
- *    stretch mode, tiebreaker, stretch-marked-down monitors               version 9
- */
-struct monmap {
-    uint8_t version; /* of the encoding that was decoded; not used by the encoder */
-    uint8_t fsid[CEPH_FSID_BYTES];
-    uint32_t epoch;
-    struct ceph_time last_changed, created;
-    uint64_t persistent_features, optional_features;
-    uint32_t mons_n;
-    struct mon_info mons[MONMAP_MONS_MAX]; /* by rank */
-    uint8_t min_mon_release;               /* 0: not in the map */
-    uint8_t election_strategy;             /* 0: not in the map */
-    uint32_t disallowed_n;
-    char disallowed[MONMAP_MONS_MAX][MON_NAME_BYTES]; /* never leaders */
-    bool stretch_mode;
-    char tiebreaker[MON_NAME_BYTES];
-};
-
-/* Encodes version 9, which every Ceph since 16 writes. */
-void monmap_encode(struct wire_writer *w, const struct monmap *map);
-/* Reads versions 6 (Ceph 14) to 9 and the known part of newer ones. *ret_why is a static
- * string on failure. */
-int monmap_decode(struct wire_reader *r, struct monmap *ret, const char **ret_why);
-
-/* MON_MAP: the map as a blob. */
-void mon_map_encode(struct wire_writer *w, const struct monmap *map);
-int mon_map_decode(struct wire_reader *r, struct monmap *ret, const char **ret_why);
 
 /* MON_GET_MAP has an empty payload. */
 
@@ -117,25 +68,20 @@ int mon_get_version_reply_decode(struct wire_reader *r, struct mon_get_version_r
 
 /* ---- commands ---- */
 
-struct mon_text {
-    const char *text; /* not terminated */
-    size_t len;
-};
-
 struct mon_command {
     uint64_t version; /* of the paxos header */
     uint8_t fsid[CEPH_FSID_BYTES];
     uint32_t n;
-    struct mon_text words[MON_COMMAND_MAX]; /* a JSON object each; clients send one */
+    struct ceph_text words[MON_COMMAND_MAX]; /* a JSON object each; clients send one */
 };
 
 /* What the command printed travels in the data segment. */
 struct mon_command_ack {
     uint64_t version;
     int32_t result; /* 0 or a negative errno */
-    struct mon_text status;
+    struct ceph_text status;
     uint32_t n;
-    struct mon_text words[MON_COMMAND_MAX]; /* the command again */
+    struct ceph_text words[MON_COMMAND_MAX]; /* the command again */
 };
 
 void mon_command_encode(struct wire_writer *w, const struct mon_command *f);
@@ -143,16 +89,81 @@ int mon_command_decode(struct wire_reader *r, struct mon_command *ret);
 void mon_command_ack_encode(struct wire_writer *w, const struct mon_command_ack *f);
 int mon_command_ack_decode(struct wire_reader *r, struct mon_command_ack *ret);
 
-/* The text of a string member of a flat JSON object, such as a command. Copies it to buf
- * with escapes resolved. 0; -ENOENT: there is no such member, or it is no string; -EBADMSG:
- * this is no JSON object; -EMSGSIZE: it does not fit. Nothing is written then. */
-int mon_command_field(const struct mon_text *json, const char *name, char *buf,
-                      size_t size);
+/* ---- COMMAND, which "ceph tell" sends to one daemon ---- */
+
+struct daemon_command {
+    uint8_t fsid[CEPH_FSID_BYTES];
+    uint32_t n;
+    struct ceph_text words[MON_COMMAND_MAX]; /* as in mon_command */
+};
+
+/* What the command printed travels in the data segment. */
+struct daemon_command_reply {
+    int32_t result; /* 0 or a negative errno */
+    struct ceph_text status;
+};
+
+void command_encode(struct wire_writer *w, const struct daemon_command *f);
+int command_decode(struct wire_reader *r, struct daemon_command *ret);
+void command_reply_encode(struct wire_writer *w, const struct daemon_command_reply *f);
+
+/* ---- how much there is ---- */
+
+/* STATFS, of the cluster or of one pool. */
+struct mon_statfs {
+    uint8_t fsid[CEPH_FSID_BYTES];
+    bool of_pool; /* then `pool` counts */
+    int64_t pool;
+};
+
+int mon_statfs_decode(struct wire_reader *r, struct mon_statfs *ret);
+/* STATFS_REPLY: no byte, no object. */
+void mon_statfs_reply_encode_empty(struct wire_writer *w,
+                                   const uint8_t fsid[CEPH_FSID_BYTES], uint64_t version);
+
+/* GETPOOLSTATS. Names are checked and counted, not kept. */
+struct mon_get_pool_stats {
+    uint8_t fsid[CEPH_FSID_BYTES];
+    uint32_t pools_n;
+};
+
+#define MON_GET_POOL_STATS_REPLY_VERSION 2
+
+int mon_get_pool_stats_decode(struct wire_reader *r, struct mon_get_pool_stats *ret);
+/* GETPOOLSTATSREPLY: none of them is there. */
+void mon_get_pool_stats_reply_encode_empty(struct wire_writer *w,
+                                           const uint8_t fsid[CEPH_FSID_BYTES],
+                                           uint64_t version);
+
+/* ---- POOLOP: make a pool or a snapshot of one, or take it away ---- */
+
+struct mon_pool_op {
+    uint8_t fsid[CEPH_FSID_BYTES];
+    uint32_t pool, op;
+    char name[MON_NAME_BYTES]; /* cut if longer; for people */
+};
+
+struct mon_pool_op_reply {
+    const uint8_t *fsid; /* borrowed; CEPH_FSID_BYTES */
+    uint64_t version;
+    int32_t result; /* 0 or a negative errno */
+    uint32_t epoch; /* of the osd map that shows it */
+};
+
+int mon_pool_op_decode(struct wire_reader *r, struct mon_pool_op *ret);
+void mon_pool_op_reply_encode(struct wire_writer *w, const struct mon_pool_op_reply *f);
+/* "create pool", ...; NULL: unknown. */
+const char *mon_pool_op_name(uint32_t op);
+
+/* ---- AUTH, of which msgr2 has no need ---- */
+
+/* AUTH_REPLY that refuses, with its reason. */
+void auth_reply_encode_refused(struct wire_writer *w, int32_t result, const char *why);
 
 /* ---- PING ---- */
 
 /* A monitor answers an empty PING with one string: its health as JSON. */
-void mon_ping_encode(struct wire_writer *w, const struct mon_text *health);
-int mon_ping_decode(struct wire_reader *r, struct mon_text *ret);
+void mon_ping_encode(struct wire_writer *w, const struct ceph_text *health);
+int mon_ping_decode(struct wire_reader *r, struct ceph_text *ret);
 
 #endif

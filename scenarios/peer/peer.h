@@ -2,9 +2,11 @@
 /*
  * peer.h: what the parts of `msgrlab peer` share. Private to them.
  *
- *   cli/cmd_peer.c   command line; the node that speaks: world, stack, messenger
- *   client.c         monmap and ping: we are a client of a monitor
- *   serve.c          serve: we are a monitor of real clients
+ *   cmd_peer.c     command line; the node that speaks: world, stack, messenger
+ *   client.c  monmap and ping: we are a client of a monitor
+ *   serve.c   serve: we are a monitor of real clients (with answers.c,
+ *                  commands.c; see serve.h)
+ *   reasons.c why there is no session, in words
  *   monmap_text.c    the monitor map as `ceph mon dump` prints it
  *
  * Main thread, except dispatcher callbacks.
@@ -29,7 +31,7 @@ struct peer_opts {
     const char *device, *rdma; /* rdma: as in world_opts; NULL: not given */
     enum event_driver_kind driver;
     const char *trace_path; /* NULL: no trace */
-    uint64_t timeout_ns;    /* of each answer */
+    uint64_t timeout_ns;    /* of each answer; serve: of a handshake */
     uint64_t for_ns;        /* serve: end after it; 0 = never */
     uint32_t count;
     bool json, msgr20, once;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "scenarios/peer/flat_json.h"
 #include "scenarios/peer/mon_messages.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/testlib.h"
@@ -27,12 +28,12 @@ static int decode(const struct hex *hex, struct monmap *ret)
 {
     uint8_t *copy = exact_copy(hex->bytes, hex->len);
     struct wire_reader r = wire_reader(copy, hex->len);
-    const char *why = NULL;
-    int err = monmap_decode(&r, ret, &why);
+    char why[MONMAP_WHY] = "";
+    int err = monmap_decode(&r, ret, why);
 
     free(copy);
     ck_assert(err == 0 || err == -EBADMSG);
-    ck_assert(err == 0 || why != NULL);
+    ck_assert(err == 0 || why[0] != '\0');
     return err;
 }
 
@@ -248,17 +249,17 @@ START_TEST(mon_map_wraps_the_map)
     struct monmap map = three_monitors(), again;
     struct wire_writer w = wire_writer(hex.bytes, sizeof(hex.bytes));
     struct wire_reader r;
-    const char *why = NULL;
+    char why[MONMAP_WHY];
 
     mon_map_encode(&w, &map);
     ck_assert(!w.failed);
     hex.len = wire_written(&w);
     ck_assert_uint_eq(wire_load_u32(hex.bytes), hex.len - 4);
     r = wire_reader(hex.bytes, hex.len);
-    ck_assert_int_eq(mon_map_decode(&r, &again, &why), 0);
+    ck_assert_int_eq(mon_map_decode(&r, &again, why), 0);
     ck_assert_uint_eq(again.mons_n, 3);
     r = wire_reader(hex.bytes, hex.len - 1);
-    ck_assert_int_eq(mon_map_decode(&r, &again, &why), -EBADMSG);
+    ck_assert_int_eq(mon_map_decode(&r, &again, why), -EBADMSG);
 }
 END_TEST
 
@@ -345,7 +346,7 @@ END_TEST
 
 START_TEST(commands_round_trip)
 {
-    const struct mon_text word = {"{\"prefix\": \"status\"}", 20};
+    const struct ceph_text word = {"{\"prefix\": \"status\"}", 20};
     const struct mon_command ask = {.fsid = {1, 2}, .n = 1, .words = {word}};
     const struct mon_command_ack tell = {
         .result = -EINVAL, .status = {"no", 2}, .n = 1, .words = {word}};
@@ -387,8 +388,8 @@ END_TEST
 
 START_TEST(ping_round_trips)
 {
-    const struct mon_text health = {"{}", 2};
-    struct mon_text got;
+    const struct ceph_text health = {"{}", 2};
+    struct ceph_text got;
     uint8_t bytes[16];
     struct wire_writer w = wire_writer(bytes, sizeof(bytes));
     struct wire_reader r;
@@ -445,10 +446,10 @@ START_TEST(members_are_found)
     const struct field *f = &fields[_i];
     size_t len = strlen(f->json);
     char *copy = (char *)exact_copy(f->json, len);
-    struct mon_text json = {copy, len};
+    struct ceph_text json = {copy, len};
     char value[16] = "untouched";
 
-    ck_assert_int_eq(mon_command_field(&json, "prefix", value, sizeof(value)), f->err);
+    ck_assert_int_eq(flat_json_field(&json, "prefix", value, sizeof(value)), f->err);
     ck_assert_str_eq(value, f->err == 0 ? f->value : "untouched");
     free(copy);
 }
