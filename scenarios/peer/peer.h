@@ -3,11 +3,10 @@
  * peer.h: what the parts of `msgrlab peer` share. Private to them.
  *
  *   cmd_peer.c     command line; the node that speaks: world, stack, messenger
- *   client.c  monmap and ping: we are a client of a monitor
- *   serve.c   serve: we are a monitor of real clients (with answers.c,
- *                  commands.c; see serve.h)
- *   reasons.c why there is no session, in words
- *   monmap_text.c    the monitor map as `ceph mon dump` prints it
+ *   client.c       monmap and ping: we are a client of a monitor
+ *   serve.c        serve: we are a monitor of real clients, with answers.c and commands.c
+ *   reasons.c      why there is no session, in words
+ *   monmap_text.c  the monitor map as `ceph mon dump` prints it
  *
  * Main thread, except dispatcher callbacks.
  */

@@ -21,8 +21,9 @@ static const char real_map[] =
     "  0000 0000 00000000"
     "| 01000000 01000000 'a' | 10 | 00000000 | 01 | 00000000 | 00 | 00000000 | 00000000";
 
-#define BODY 6      /* behind the envelope's head */
-#define MON_NAME 89 /* of the first monitor, inside its own envelope; see real_map */
+#define BODY 6       /* behind the envelope's head */
+#define MON_COUNT 70 /* how many monitors follow */
+#define MON_NAME 89  /* of the first monitor, inside its own envelope; see real_map */
 
 static int decode(const struct hex *hex, struct monmap *ret)
 {
@@ -242,6 +243,26 @@ START_TEST(names_are_printable_and_unique)
 }
 END_TEST
 
+/* A map beyond the limit is refused, and the reason says the limit and what came. */
+START_TEST(limits_are_named)
+{
+    struct hex hex = hex_of(real_map);
+    struct wire_reader r;
+    struct monmap map;
+    char why[MONMAP_WHY];
+
+    hex.bytes[MON_COUNT] = MONMAP_MONS_MAX + 8;
+    r = wire_reader(hex.bytes, hex.len);
+    ck_assert_int_eq(monmap_decode(&r, &map, why), -EBADMSG);
+    ck_assert_str_eq(why, "the monmap has 40 monitors, and our limit is 32");
+    hex = hex_of(real_map);
+    hex.bytes[hex.len - 13] = 33; /* disallowed leaders */
+    r = wire_reader(hex.bytes, hex.len);
+    ck_assert_int_eq(monmap_decode(&r, &map, why), -EBADMSG);
+    ck_assert_str_eq(why, "the monmap has 33 disallowed leaders, and our limit is 32");
+}
+END_TEST
+
 /* MON_MAP is the map with its length before it. */
 START_TEST(mon_map_wraps_the_map)
 {
@@ -386,6 +407,134 @@ START_TEST(commands_round_trip)
 }
 END_TEST
 
+/* ---- what rados, rbd and ceph tell send, as Ceph 16.2 sent it ---- */
+
+#define FSID " 11111111222243338444555555555555 "
+#define PAXOS "00*8 ffff 00*8"
+
+/* Every shorter piece is refused. */
+#define EXPECT_CUT_IS_REFUSED(hex, decode, type)                                           \
+    for (size_t cut_ = 0; cut_ < (hex).len; cut_++) {                                      \
+        struct wire_reader cut_r_ = wire_reader((hex).bytes, cut_);                        \
+        type cut_says_;                                                                    \
+                                                                                           \
+        ck_assert_int_eq(decode(&cut_r_, &cut_says_), -EBADMSG);                           \
+    }
+
+static void expect_bytes(const struct wire_writer *w, const char *text)
+{
+    struct hex hex = hex_of(text);
+
+    ck_assert(!w->failed);
+    ck_assert_uint_eq(wire_written(w), hex.len);
+    ck_assert_mem_eq(w->start, hex.bytes, hex.len);
+}
+
+START_TEST(real_command_is_read_and_answered)
+{
+    struct hex hex =
+        hex_of(FSID "01000000 26000000 '{\"prefix\": \"get_command_descriptions\"}'");
+    const struct daemon_command_reply reply = {.result = -EINVAL, .status = {"no", 2}};
+    uint8_t bytes[128];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    struct wire_reader r = wire_reader(hex.bytes, hex.len);
+    struct daemon_command f;
+
+    ck_assert_int_eq(command_decode(&r, &f), 0);
+    ck_assert_uint_eq(f.n, 1);
+    ck_assert_uint_eq(f.words[0].len, 38);
+    command_encode(&w, &f);
+    ck_assert_uint_eq(wire_written(&w), hex.len);
+    ck_assert_mem_eq(bytes, hex.bytes, hex.len);
+    EXPECT_CUT_IS_REFUSED(hex, command_decode, struct daemon_command);
+    w = wire_writer(bytes, sizeof(bytes));
+    command_reply_encode(&w, &reply);
+    expect_bytes(&w, "eaffffff 02000000 'no'");
+}
+END_TEST
+
+START_TEST(real_statfs_is_read_and_answered)
+{
+    struct hex old = hex_of("0100000000000000 ffff 00*8" FSID);
+    struct hex hex = hex_of("0100000000000000 ffff 00*8" FSID "00");
+    struct hex pool = hex_of("0100000000000000 ffff 00*8" FSID "01 0500000000000000");
+    uint8_t bytes[128];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    struct wire_reader r = wire_reader(hex.bytes, hex.len);
+    struct mon_statfs f;
+
+    ck_assert_int_eq(mon_statfs_decode(&r, &f), 0);
+    ck_assert(!f.of_pool);
+    mon_statfs_reply_encode_empty(&w, f.fsid, 1);
+    expect_bytes(&w, FSID "0100000000000000 00*32");
+    r = wire_reader(pool.bytes, pool.len);
+    ck_assert_int_eq(mon_statfs_decode(&r, &f), 0);
+    ck_assert(f.of_pool);
+    ck_assert_int_eq(f.pool, 5);
+    r = wire_reader(pool.bytes, pool.len - 1);
+    ck_assert_int_eq(mon_statfs_decode(&r, &f), -EBADMSG);
+    EXPECT_CUT_IS_REFUSED(old, mon_statfs_decode, struct mon_statfs);
+    r = wire_reader(old.bytes, old.len);
+    ck_assert_int_eq(mon_statfs_decode(&r, &f), 0); /* version 1 */
+}
+END_TEST
+
+START_TEST(real_get_pool_stats_is_read_and_answered)
+{
+    struct hex hex = hex_of(PAXOS FSID "02000000 03000000 'foo' 01000000 'b'");
+    struct hex many = hex_of(PAXOS FSID "ffffffff 00*64");
+    uint8_t bytes[128];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    struct wire_reader r = wire_reader(hex.bytes, hex.len);
+    struct mon_get_pool_stats f;
+
+    ck_assert_int_eq(mon_get_pool_stats_decode(&r, &f), 0);
+    ck_assert_uint_eq(f.pools_n, 2);
+    EXPECT_CUT_IS_REFUSED(hex, mon_get_pool_stats_decode, struct mon_get_pool_stats);
+    mon_get_pool_stats_reply_encode_empty(&w, f.fsid, 1);
+    expect_bytes(&w, "0100000000000000 ffff 00*8" FSID "00000000 01");
+    r = wire_reader(many.bytes, many.len);
+    ck_assert_int_eq(mon_get_pool_stats_decode(&r, &f), -EBADMSG);
+}
+END_TEST
+
+START_TEST(real_pool_op_is_read_and_answered)
+{
+    struct hex hex =
+        hex_of(PAXOS FSID "00000000 01000000 00*8 00*8 04000000 'pnew' 00 ffff");
+    struct hex long_name = hex_of(PAXOS FSID "00000000 99000000 00*8 00*8 c8000000 07*200");
+    const struct mon_pool_op_reply reply = {
+        .fsid = hex.bytes + 18, .version = 2, .result = -EPERM, .epoch = 2};
+    uint8_t bytes[128];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    struct wire_reader r = wire_reader(hex.bytes, hex.len);
+    struct mon_pool_op f;
+
+    ck_assert_int_eq(mon_pool_op_decode(&r, &f), 0);
+    ck_assert_str_eq(f.name, "pnew");
+    ck_assert_str_eq(mon_pool_op_name(f.op), "create pool");
+    hex.len -= 3; /* what follows the name is optional */
+    EXPECT_CUT_IS_REFUSED(hex, mon_pool_op_decode, struct mon_pool_op);
+    mon_pool_op_reply_encode(&w, &reply);
+    expect_bytes(&w, "0200000000000000 ffff 00*8" FSID "ffffffff 02000000 00");
+    r = wire_reader(long_name.bytes, long_name.len);
+    ck_assert_int_eq(mon_pool_op_decode(&r, &f), 0);
+    ck_assert_uint_eq(strlen(f.name), MON_NAME_BYTES - 1);
+    ck_assert_uint_eq(strspn(f.name, "?"), MON_NAME_BYTES - 1);
+    ck_assert_ptr_null(mon_pool_op_name(f.op));
+}
+END_TEST
+
+START_TEST(auth_is_refused)
+{
+    uint8_t bytes[64];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+
+    auth_reply_encode_refused(&w, -EOPNOTSUPP, "no");
+    expect_bytes(&w, "00000000 a1ffffff 00*8 00000000 02000000 'no'");
+}
+END_TEST
+
 START_TEST(ping_round_trips)
 {
     const struct ceph_text health = {"{}", 2};
@@ -469,12 +618,18 @@ int main(void)
     tcase_add_test(map, newer_version_is_read);
     tcase_add_test(map, older_versions_are_read);
     tcase_add_test(map, names_are_printable_and_unique);
+    tcase_add_test(map, limits_are_named);
     tcase_add_test(map, mon_map_wraps_the_map);
     suite_add_tcase(suite, map);
     tcase_add_test(rest, real_subscription_is_read);
     tcase_add_test(rest, too_many_items_are_refused);
     tcase_add_test(rest, versions_round_trip);
     tcase_add_test(rest, commands_round_trip);
+    tcase_add_test(rest, real_command_is_read_and_answered);
+    tcase_add_test(rest, real_statfs_is_read_and_answered);
+    tcase_add_test(rest, real_get_pool_stats_is_read_and_answered);
+    tcase_add_test(rest, real_pool_op_is_read_and_answered);
+    tcase_add_test(rest, auth_is_refused);
     tcase_add_test(rest, ping_round_trips);
     tcase_add_loop_test(rest, members_are_found, 0, (int)ARRAY_SIZE(fields));
     suite_add_tcase(suite, rest);
