@@ -562,6 +562,32 @@ START_TEST(banners_are_judged)
 }
 END_TEST
 
+/* A stream is refused at its first byte that no banner has, and not before. */
+START_TEST(banners_are_judged_early)
+{
+    const uint8_t banner[BANNER_PREFIX_BYTES] = "ceph v2\n\x10";
+    const char *why = NULL;
+
+    for (size_t n = 0; n <= sizeof(banner); n++) {
+        uint8_t *bytes = exact_copy(banner, n);
+
+        ck_assert(banner_is_possible(bytes, n, &why));
+        for (size_t i = 0; i < n && i < 8; i++) {
+            bytes[i] ^= 0x80;
+            ck_assert(!banner_is_possible(bytes, n, &why));
+            bytes[i] ^= 0x80;
+        }
+        free(bytes);
+    }
+    ck_assert(!banner_is_possible((const uint8_t *)"ceph v027", 9, &why));
+    ck_assert_str_eq(why, "no msgr2 banner: the peer speaks msgr1 (v1 port?)");
+    ck_assert(!banner_is_possible((const uint8_t *)"\x16\x03", 2, &why));
+    ck_assert_str_eq(why, "no msgr2 banner: the peer speaks TLS");
+    ck_assert(!banner_is_possible((const uint8_t *)"\n", 1, &why));
+    ck_assert_str_eq(why, "no msgr2 banner: the peer speaks an unknown protocol");
+}
+END_TEST
+
 /* ---- bounds of payloads ---- */
 
 static const struct {
@@ -683,6 +709,7 @@ int main(void)
     tcase_add_loop_test(tc, epilogue_names_the_bad_segment, 4, 10);
     tcase_add_test(tc, layout_of_frames);
     tcase_add_test(tc, banner_of_ceph);
+    tcase_add_test(tc, banners_are_judged_early);
     add_rows(tc, banners_are_judged, prefixes);
     add_rows(tc, bounds_are_kept, bounds);
     tcase_add_loop_test(tc, auth_none_request_of_ceph, 0, 2);
