@@ -44,6 +44,8 @@ hdr() { [ -e "/usr/include/$1" ] || [ -e "/usr/local/include/$1" ]; }
 verbs_provider() {
     [ -e "/etc/libibverbs.d/$1.driver" ] || [ -e "/usr/local/etc/libibverbs.d/$1.driver" ]
 }
+# In the Python that Debian's packages are for, whatever comes first in PATH.
+python_module() { /usr/bin/python3 -c "import $1" 2>/dev/null; }
 fuzzer_runtime() {
     cmd clang || return 1
     # Where Debian has it; asking clang itself takes longer than everything else here.
@@ -94,7 +96,8 @@ need 3 procps "pgrep, for the tests that look at child processes" cmd pgrep
 need 3 patch "puts old bugs into copies of the sources" cmd patch
 need 3 util-linux "setarch for the thread sanitizer, unshare for the fresh machine" cmd unshare
 need 3 ceph-mon "a real Ceph monitor as a peer" cmd ceph-mon
-need 3 ceph-common "monmaptool and friends, to set the monitor up" cmd monmaptool
+need 3 ceph-common "monmaptool, rados, rbd and friends, real clients" cmd rados
+need 3 python3-rados "librados in Python, a real client" python_module rados
 need 3 iproute2 "ss and ip, for the tests on real sockets" cmd ss
 need 3 ibverbs-providers "the provider of soft-RoCE" verbs_provider rxe
 need 3 ibverbs-utils "ibv_rc_pingpong, for the tests on real verbs" cmd ibv_rc_pingpong

@@ -137,6 +137,31 @@ free_port() {
     fail "no free port found"
 }
 
+# ---- our server ----------------------------------------------------------------------
+
+# serve NAME OPTION...: starts a server; sets server, addr.
+serve() {
+    local name=$1 until=$((SECONDS + STEP_SECONDS))
+    shift
+    spawn "$name" "$MSGRLAB" peer serve 127.0.0.1:0 "$@"
+    server=$spawned
+    while [ $SECONDS -lt $until ] && is_running "$server"; do
+        addr=$(sed -n '1s/^listening on \(v2:127\.0\.0\.1:[0-9]*\)\/0$/\1/p' "$dir/$name.out" 2>/dev/null)
+        [ -n "$addr" ] && return 0
+        sleep 0.05
+    done
+    fail "peer serve does not listen" "$dir/$name.out"
+}
+
+# ends NAME SIGNAL: the server stops on it with exit code 0, every session closed.
+ends() {
+    stop "$server" "$2"
+    local code=$?
+    [ $code -eq 0 ] || fail "$1 ended with $code on SIG$2" "$dir/$1.out"
+    tail -n 1 "$dir/$1.out" | grep -qE '^served [0-9]+ sessions, [0-9]+ messages(, refused [0-9]+ callers)?$' ||
+        fail "$1 did not say what it served" "$dir/$1.out"
+}
+
 # ---- a monitor -----------------------------------------------------------------------
 
 ceph_conf() {
