@@ -3,7 +3,8 @@
 #
 # peer_refused.sh: who comes to our server and gets no session leaves one line that says why,
 # and a client of ours that gets none says how far it came: through a forwarder, from a v1
-# client, a web browser, ssh, TLS, garbage, somebody who falls silent, a flood. See lib.bash.
+# client, a web browser, ssh, TLS, garbage, somebody who falls silent, a flood. And answers
+# that nobody asked for are no round trips. See lib.bash.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/interop/lib.bash || exit 1
 
@@ -177,3 +178,57 @@ run mute_peer 6 "$MSGRLAB" peer monmap "127.0.0.1:$(head -1 "$dir/mute.out")" --
 says mute_peer 'nothing came from the peer; if its ms_type is async\+rdma, use --stack rdma$'
 stop "$mute"
 ok "the other stack is a guess only where nothing came"
+
+# ---- answers to nothing ----
+
+# A monitor that, once there is a session, does nothing but answer keepalives of its own
+# invention.
+cat >"$dir/flood.py" <<'EOF'
+import socket, struct, threading
+
+def crc32c(data, crc):
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return struct.pack("<I", crc)
+
+def frame(tag, payload):
+    preamble = bytes([tag, 1]) + struct.pack("<IH", len(payload), 8) + bytes(20)
+    return preamble + crc32c(preamble, 0) + payload + crc32c(payload, 0xFFFFFFFF)
+
+def addr(port):
+    return (b"\1\1\1" + struct.pack("<IIIIH", 28, 2, 0, 16, socket.AF_INET) +
+            struct.pack(">H", port) + socket.inet_aton("127.0.0.1") + bytes(8))
+
+listener = socket.create_server(("127.0.0.1", 0))
+port = listener.getsockname()[1]
+all_features = 0x3F01CFBDFFFDFFFF
+handshake = (b"ceph v2\n" + struct.pack("<HQQ", 16, 1, 0) + frame(1, b"\1" + addr(port)) +
+             frame(6, struct.pack("<QII", 4097, 1, 0)) + frame(7, bytes(32)) +
+             frame(9, b"\2" + struct.pack("<I", 1) + addr(port) +
+                   struct.pack("<qQQQQQ", 0, 1, all_features, 0, 1, 0)))
+flood = frame(19, struct.pack("<II", 1, 2)) * 100
+
+def serve(s):
+    try:
+        s.sendall(handshake)
+        while True:
+            s.sendall(flood)
+    except OSError:
+        pass
+
+print(port, flush=True)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+EOF
+spawn flooder python3 "$dir/flood.py"
+flooder=$spawned
+until [ -s "$dir/flooder.out" ]; do
+    is_running "$flooder" || fail "nobody floods" "$dir/flooder.out"
+    sleep 0.05
+done
+run strays 6 "$MSGRLAB" peer ping "127.0.0.1:$(head -1 "$dir/flooder.out")" --timeout 500ms
+says strays 'no KEEPALIVE2_ACK came within 500 ms; [0-9]+ KEEPALIVE2_ACK came that answer no KEEPALIVE2 of ours$'
+stop "$flooder"
+ok "a flood of answers is none: $(grep -oE '[0-9]+ KEEPALIVE2_ACK came' "$dir/strays.err")"
