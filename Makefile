@@ -61,7 +61,7 @@ inner  = $(MAKE) $(JOBS) GOAL=inner FLAVOUR=$(or $(2),$(FLAVOUR)) $(1)
 deps   = $(if $(filter yes,$(DEPS)),scripts/deps.sh $(if $(filter clang clang-asan fuzz,$(FLAVOUR)),check,$(1)),true)
 
 .PHONY: all help demo picture check check-fast test interop replay tidy format bench fuzz coverage \
-	install uninstall clean deps determinism check-determinism check-fresh exhibits
+	install uninstall clean deps determinism check-determinism check-fresh check-fresh-notices exhibits
 
 all:
 	$(Q)$(call deps,build)
@@ -174,6 +174,11 @@ check-determinism:
 check-fresh:
 	$(Q)$(call deps,fresh)
 	$(Q)CHECK='$(CHECK)' WITHOUT='$(WITHOUT)' tests/fresh/fresh.sh
+
+# That it does fail.
+check-fresh-notices:
+	$(Q)$(call deps,fresh)
+	$(Q)FLAVOUR=plain TEST_SECONDS=1200 tests/run.sh tests/fresh/notices.sh
 
 tidy:
 	$(Q)$(call deps,check-fast)

@@ -45,6 +45,7 @@ step "interop" FLAVOUR=plain interop
 step "fuzz corpus, asan" FLAVOUR=asan replay
 step "soft-RoCE" FLAVOUR=plain check-softroce
 step "fresh machine" CHECK=no WITHOUT= check-fresh
+step "fresh machine, a package missing" check-fresh-notices
 
 echo
 printf '%s\n' "${took[@]}"
