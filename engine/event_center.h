@@ -112,6 +112,9 @@ void time_event_init(struct time_event *t, void (*fn)(void *arg, uint64_t id), v
  * -ENOMEM. */
 int event_center_create_time_event(struct event_center *c, struct time_event *t,
                                    uint64_t delay_ns);
+/* The same for a time of the os's monotonic clock; one that has passed is due at once. */
+int event_center_create_time_event_at(struct event_center *c, struct time_event *t,
+                                      uint64_t deadline_ns);
 /* Disarms it if armed. Owner only. */
 void event_center_delete_time_event(struct event_center *c, struct time_event *t);
 static inline bool time_event_is_armed(const struct time_event *t)

@@ -56,6 +56,7 @@
 #define BATCHES_PER_WRITE_EVENT 16
 
 #define CONNECT_READY_TIMEOUT_NS (10 * NSEC_PER_SEC) /* ms_connection_ready_timeout */
+/* A session ends when nothing came from the peer for so long, whatever we sent. */
 #define CONNECT_IDLE_TIMEOUT_NS (900 * NSEC_PER_SEC) /* ms_connection_idle_timeout */
 #define BACKOFF_INITIAL_NS (200 * NSEC_PER_MSEC)     /* ms_initial_backoff */
 #define BACKOFF_MAX_NS (15 * NSEC_PER_SEC)           /* ms_max_backoff */

@@ -49,7 +49,9 @@ struct messenger_opts {
     uint64_t message_bytes_max, dispatch_bytes_max;
     uint64_t out_queue_messages_max, out_queue_bytes_max;
     uint32_t accepting_max;
-    uint64_t ready_timeout_ns, idle_timeout_ns, backoff_initial_ns, backoff_max_ns;
+    uint64_t ready_timeout_ns; /* of a handshake */
+    uint64_t idle_timeout_ns;  /* of a session from whose peer nothing comes */
+    uint64_t backoff_initial_ns, backoff_max_ns;
     /* A monitor's role for clients: gives out global ids in AUTH_DONE, from this one on. */
     uint64_t first_global_id;
 };
@@ -183,7 +185,8 @@ uint64_t conn_last_keepalive_ack_ns(struct connection *conn);
 uint64_t conn_keepalive_acks(struct connection *conn);
 /* Answers that came with another stamp: forged, or sent twice. */
 uint64_t conn_stray_keepalive_acks(struct connection *conn);
-/* Why the last transport or session was lost: a static string, "" if none was. */
+/* Why the last transport or session was lost, "" if none was; borrowed, and lives as long
+ * as the messenger. */
 const char *conn_why(struct connection *conn);
 
 /* How far a connection came towards a session, in order. */

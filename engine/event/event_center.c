@@ -303,8 +303,9 @@ void time_event_init(struct time_event *t, void (*fn)(void *arg, uint64_t id), v
     *t = (struct time_event){.fn = fn, .arg = arg};
 }
 
-int event_center_create_time_event(struct event_center *c, struct time_event *t,
-                                   uint64_t delay_ns)
+/* `now`: when the delay began. */
+static int arm_timer(struct event_center *c, struct time_event *t, uint64_t now,
+                     uint64_t delay_ns)
 {
     CHECK(event_center_in_thread(c));
     CHECK(t->fn != NULL);
@@ -321,11 +322,25 @@ int event_center_create_time_event(struct event_center *c, struct time_event *t,
         c->heap = heap;
         c->cap_timers = cap;
     }
-    t->deadline_ns = os_monotonic_ns(c->os) + delay_ns;
+    t->deadline_ns = now + delay_ns;
     t->id = ++c->next_timer_id;
     heap_sift_up(c, t, c->n_timers++);
     TRACE(c->os, TIME_ADD, .obj = c->trace_id, .a0 = t->id, .a1 = delay_ns);
     return 0;
+}
+
+int event_center_create_time_event(struct event_center *c, struct time_event *t,
+                                   uint64_t delay_ns)
+{
+    return arm_timer(c, t, os_monotonic_ns(c->os), delay_ns);
+}
+
+int event_center_create_time_event_at(struct event_center *c, struct time_event *t,
+                                      uint64_t deadline_ns)
+{
+    uint64_t now = os_monotonic_ns(c->os);
+
+    return arm_timer(c, t, now, deadline_ns > now ? deadline_ns - now : 0);
 }
 
 void event_center_delete_time_event(struct event_center *c, struct time_event *t)

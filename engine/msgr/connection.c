@@ -216,7 +216,7 @@ static void set_socket(struct connection *c, struct connected_socket *socket)
 static void socket_established(struct connection *c)
 {
     conn_saw(c, CONN_TRANSPORT);
-    c->last_active_ns = os_monotonic_ns(c->os);
+    c->heard_ns = os_monotonic_ns(c->os);
     conn_set_sock_state(c, SOCK_ESTABLISHED, c->accepted ? "accepted" : "connected");
     TRACE(c->os, CONN_SOCKET, .obj = c->trace_id, .val = c->fd, .a0 = socket_link(c),
           .a1 = !c->accepted);
@@ -251,10 +251,16 @@ int conn_watch(struct connection *c, int mask)
     return err;
 }
 
-static void arm_tick(struct connection *c, uint64_t delay_ns)
+/* Without its timer a connection would outlive a peer that says nothing. 0, or a negative
+ * errno when conn_fault was called; an armed one is armed anew without fail. */
+static int arm_tick(struct connection *c, uint64_t delay_ns)
 {
-    /* Without memory for a timer the connection lives on without its time-out. */
-    event_center_create_time_event(&c->worker->center, &c->tick_timer, delay_ns);
+    int err = event_center_create_time_event(&c->worker->center, &c->tick_timer, delay_ns);
+
+    if (err < 0) {
+        conn_fault(c, err, "no memory for the time-out");
+    }
+    return err;
 }
 
 /* ---- dialling ---- */
@@ -289,7 +295,9 @@ static void dial(struct connection *c)
     conn_set_sock_state(c, SOCK_CONNECTING, "dial");
     conn_set_proto_state(c, PROTO_START_CONNECT, "dial");
     c->global_seq = messenger_next_global_seq(c->m, 0);
-    arm_tick(c, c->m->opts.ready_timeout_ns);
+    if (arm_tick(c, c->m->opts.ready_timeout_ns) < 0) {
+        return;
+    }
     err = network_stack_connect(c->m->opts.stack, c->worker, &c->target, &c->m->opts.socket,
                                 &socket);
     if (err < 0) {
@@ -312,8 +320,7 @@ static void start_accepted(struct connection *c)
 {
     conn_set_sock_state(c, SOCK_ACCEPTING, "accepted");
     conn_set_proto_state(c, PROTO_START_ACCEPT, "accepted");
-    arm_tick(c, c->m->opts.ready_timeout_ns);
-    if (conn_watch(c, OS_READABLE) == 0) {
+    if (arm_tick(c, c->m->opts.ready_timeout_ns) == 0 && conn_watch(c, OS_READABLE) == 0) {
         socket_established(c);
     }
 }
@@ -385,23 +392,51 @@ static void handle_throttle_room(struct throttle_waiter *waiter)
     conn_post(c, &c->read_event);
 }
 
-/* Handshake too long, or session idle too long. */
-static void handle_tick(void *arg, uint64_t id)
+/* Nothing came from the peer for as long as idle_timeout, and we listened. */
+static bool is_silent(const struct connection *c)
 {
-    struct connection *c = arg;
-    uint64_t idle;
+    return c->waiting_on == NULL &&
+           os_monotonic_ns(c->os) - c->heard_ns >= c->m->opts.idle_timeout_ns;
+}
 
-    (void)id;
-    if (!is_session_state(c->proto_state)) {
-        conn_fault(c, -ETIMEDOUT, "handshake took too long");
+/* Only bytes that came from the peer are a sign of it. What we send is none, and neither is
+ * that a kernel or a device took it, or a device said that it arrived. While a message
+ * waits for its budgets we do not read, so then the peer's silence is our own doing. */
+static void look_for_silence(struct connection *c)
+{
+    uint64_t limit = c->m->opts.idle_timeout_ns;
+    int err;
+
+    if (is_silent(c)) {
+        conn_read(c); /* it may have spoken while this worker was busy with others */
+    }
+    if (c->sock_state != SOCK_ESTABLISHED) {
         return;
     }
-    idle = os_monotonic_ns(c->os) - c->last_active_ns;
-    if (idle >= c->m->opts.idle_timeout_ns) {
-        conn_fault(c, -ETIMEDOUT, "idle for too long");
-    } else {
-        arm_tick(c, c->m->opts.idle_timeout_ns - idle);
+    if (is_silent(c)) {
+        conn_fault(c, -ETIMEDOUT, c->m->idle_why);
+        return;
     }
+    if (c->waiting_on != NULL) {
+        c->heard_ns = os_monotonic_ns(c->os);
+    }
+    err = event_center_create_time_event_at(&c->worker->center, &c->tick_timer,
+                                            c->heard_ns + limit);
+    CHECK(err == 0); /* it has just given its place back */
+}
+
+/* Handshake too long, or a session whose peer may be gone. */
+static void handle_tick(void *arg, uint64_t id)
+{
+    struct connection *c = conn_ref(arg); /* what is read may close it */
+
+    (void)id;
+    if (is_session_state(c->proto_state)) {
+        look_for_silence(c);
+    } else {
+        conn_fault(c, -ETIMEDOUT, "handshake took too long");
+    }
+    conn_unref(c);
 }
 
 static void handle_backoff(void *arg, uint64_t id)
@@ -477,6 +512,7 @@ int conn_session_ready(struct connection *c)
     conn_saw(c, CONN_SESSION);
     c->backoff_ns = 0;
     conn_set_proto_state(c, PROTO_READY, "session is up");
+    CHECK(time_event_is_armed(&c->tick_timer)); /* so that this needs no memory */
     arm_tick(c, c->m->opts.idle_timeout_ns);
     if (c->accepted) {
         messenger_handshake_done(c->m);

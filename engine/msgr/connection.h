@@ -87,10 +87,10 @@ struct connection {
     struct policy policy;
     struct external_event start_event, write_event, read_event, stop_event;
     struct time_event tick_timer, backoff_timer;
-    uint64_t backoff_ns;     /* of the next attempt; 0 = the initial one */
-    uint64_t last_active_ns; /* for the idle time-out */
-    bool started;            /* the start event ran */
-    bool was_ready;          /* on_connect or on_accept was (or will be) called */
+    uint64_t backoff_ns; /* of the next attempt; 0 = the initial one */
+    uint64_t heard_ns;   /* when bytes came from the peer, or we began to listen to it */
+    bool started;        /* the start event ran */
+    bool was_ready;      /* on_connect or on_accept was (or will be) called */
 
     struct entity_addr target;       /* the address we dial, or were dialled at */
     struct connected_socket *socket; /* owned; NULL when there is none */

@@ -50,21 +50,26 @@ static int fault(struct connection *c, int err, const char *why)
 
 /* ---- R5 and R6 ---- */
 
-/* R6: bytes from the stack: > 0, 0 nothing now, < 0 faulted. */
+/* R6: bytes from the stack: > 0, 0 nothing now, < 0 faulted. These bytes, and nothing else,
+ * say that the peer is alive. */
 static ssize_t read_bulk(struct connection *c, void *buf, size_t len)
 {
-    uint64_t at = c->in_at + (c->recv_end - c->recv_start), began = 0;
+    uint64_t at = c->in_at + (c->recv_end - c->recv_start), began = 0, now;
     ssize_t n;
 
     if (TRACE_ON(c->os)) {
         began = os_monotonic_ns(c->os);
     }
     n = connected_socket_read(c->socket, buf, len);
+    now = os_monotonic_ns(c->os);
     TRACE(c->os, R6_READ_BULK, .obj = c->trace_id, .val = (int32_t)n, .a0 = at, .a1 = len,
-          .aux = (uint32_t)(os_monotonic_ns(c->os) - began));
+          .aux = (uint32_t)(now - began));
     if (n < 0) {
         return fault(c, (int)n,
                      n == -EPIPE ? "the peer closed the connection" : "read failed");
+    }
+    if (n > 0) {
+        c->heard_ns = now;
     }
     WORKER_COUNT(c->worker, msgr_recv_bytes, (uint64_t)n);
     return n;
@@ -428,7 +433,6 @@ void conn_read(struct connection *c)
     struct worker *worker = c->worker;
     int frames = 0, result = 1;
 
-    c->last_active_ns = began;
     while (result > 0 && frames < FRAMES_PER_READ_EVENT) {
         result = read_piece(c);
         if (result > 0 && c->sock_state != SOCK_ESTABLISHED) {

@@ -362,7 +362,6 @@ void conn_write(struct connection *c)
         conn_try_send(c); /* a handshake frame the socket had no room for */
         return;
     }
-    c->last_active_ns = began;
     while (more > 0 && batches++ < BATCHES_PER_WRITE_EVENT) {
         more = fill_outgoing(c);
         if (more == 0 && c->ack_owed > 0) {

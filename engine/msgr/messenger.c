@@ -3,6 +3,7 @@
 #include "engine/messenger.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "engine/msgr/messenger_impl.h"
@@ -180,6 +181,25 @@ static void fill_defaults(struct messenger *m)
 }
 #undef DEFAULT
 
+/* "nothing came from the peer for 10 s (idle_timeout)" */
+static void explain_idle(struct messenger *m)
+{
+    static const struct {
+        uint64_t ns;
+        const char *name;
+    } units[] = {
+        {NSEC_PER_SEC, "s"}, {NSEC_PER_MSEC, "ms"}, {NSEC_PER_USEC, "us"}, {1, "ns"}};
+    uint64_t ns = m->opts.idle_timeout_ns;
+    size_t i = 0;
+
+    while (ns % units[i].ns != 0) {
+        i++;
+    }
+    snprintf(m->idle_why, sizeof(m->idle_why),
+             "nothing came from the peer for %" PRIu64 " %s (idle_timeout)",
+             ns / units[i].ns, units[i].name);
+}
+
 /* Monitors are found by ip and port alone; everybody else needs a nonce that tells this
  * life from the next. */
 static uint32_t choose_nonce(struct messenger *m)
@@ -226,6 +246,7 @@ int messenger_new(const struct messenger_opts *opts, struct messenger **ret)
     snprintf(m->entity_id, sizeof(m->entity_id), "%s",
              opts->entity_id != NULL ? opts->entity_id : "");
     fill_defaults(m);
+    explain_idle(m);
     m->nonce = choose_nonce(m);
     m->next_global_id = opts->first_global_id;
     m->policies[0] = *policy_find("lossy_client");

@@ -20,6 +20,7 @@ struct processor;
 struct messenger {
     struct messenger_opts opts; /* defaults filled in */
     char entity_id[64];
+    char idle_why[80]; /* what conn_why says after idle_timeout */
     struct os *os;
     struct worker_pool *pool;        /* owned */
     struct dispatch_queue *dispatch; /* owned */

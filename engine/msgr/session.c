@@ -73,6 +73,9 @@ int session_throttle(struct connection *c)
         msg->held.dispatch = dispatch;
         msg->held.dispatch_n = cost;
     }
+    if (c->proto_state != PROTO_READY) {
+        c->heard_ns = os_monotonic_ns(c->os); /* we listen again */
+    }
     conn_set_proto_state(c, PROTO_READY, "budgets held");
     return 1;
 }

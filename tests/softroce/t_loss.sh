@@ -186,7 +186,7 @@ netem_both loss 100%
 must_hear silence '^broken$'
 netem_clear
 finish silence
-traced silence 'conn_fault.* idle for too long'
+traced silence 'conn_fault.* nothing came from the peer for 3 s \(idle_timeout\)'
 untraced silence 'cqe_error.* RETRY_EXC_ERR'
 ok "no packet passes and retry_cnt is 7: the device says nothing, idle_timeout notices"
 

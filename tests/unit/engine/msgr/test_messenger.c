@@ -428,7 +428,8 @@ START_TEST(sufficient_features_connect)
 }
 END_TEST
 
-/* TimeoutTest: a session on which nothing happens ends after the idle time-out. */
+/* TimeoutTest: a session on which nothing happens ends after the idle time-out, and says
+ * so. */
 START_TEST(idle_sessions_end)
 {
     const struct messenger_opts opts = {.idle_timeout_ns = 30 * NSEC_PER_MSEC};
@@ -441,7 +442,7 @@ START_TEST(idle_sessions_end)
     conn = test_node_dial(&client, &server);
     test_node_wait(&client, &client.connects, 1);
     test_node_wait(&client, &client.resets, 1);
-    ck_assert_str_eq(conn_why(conn), "idle for too long");
+    ck_assert_str_eq(conn_why(conn), "nothing came from the peer for 30 ms (idle_timeout)");
     test_node_wait(&server, &server.resets, 1);
     conn_unref(conn);
     test_node_fini(&client);
