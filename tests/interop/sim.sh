@@ -79,6 +79,19 @@ for schedule in random pct; do
 done
 echo "ok   close_storm: 100 seeds, no leak, no hang"
 
+for script in silent_peer talking_peer busy_worker slow_reader; do
+    for way in "--stack tcp" "--stack rdma --device hca" "--stack rdma --device rxe"; do
+        for schedule in fifo random pct; do
+            for seed in 1 2 3; do
+                # shellcheck disable=SC2086 # options are words
+                hash_of tests/interop/sim/$script.lua $way --schedule $schedule --seed "$seed" > /dev/null
+                runs=$((runs + 1))
+            done
+        done
+    done
+done
+echo "ok   silent peers are left, whatever is sent to them; peers that speak are not"
+
 cat > "$out/forever.lua" <<'LUA'
 local a = node { "a" }
 wait(expect.event(a, "accept", 1):within("50s"))
