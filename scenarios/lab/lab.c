@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/limits.h"
 #include "engine/util.h"
 #include "sim/check/checkers.h"
+#include "sim/rdma/rdma.h"
 
 #define WAIT_SLICE_NS (50 * NSEC_PER_MSEC) /* how late Ctrl-C may be noticed */
 
@@ -37,11 +39,24 @@ static uint64_t world_time(void *arg)
     return sim_world_now(lab->world->sim);
 }
 
+/* What the network has brought. */
+static uint64_t bytes_arrived(void *arg, uint8_t node, int fd, uint32_t qp_num)
+{
+    const struct lab *lab = arg;
+    struct os *os = node >= 1 && node <= lab->n_nodes ? lab->nodes[node - 1]->os : NULL;
+
+    if (os == NULL) {
+        return UINT64_MAX;
+    }
+    return strcmp(lab->world->stack, "rdma") == 0 ? rdma_arrived(os, qp_num)
+                                                  : sim_node_arrived(os, fd);
+}
+
 /* The checkers look at every record of a simulated run. */
 static int watch_invariants(struct lab *lab)
 {
     const struct checkers_opts opts = {
-        .violate = on_violation, .now = world_time, .arg = lab};
+        .violate = on_violation, .now = world_time, .arrived = bytes_arrived, .arg = lab};
 
     if (lab->world->sim == NULL || lab->world->trace == NULL) {
         return 0;
@@ -285,6 +300,17 @@ static void publish_addrs(struct lab_node *node)
     lab_unlock(node->lab);
 }
 
+/* Sessions of the node whose peers say nothing end by its idle time-out. */
+static void expect_silence_to_end(const struct lab_node *node)
+{
+    uint64_t idle_ns = node->opts.messenger.idle_timeout_ns;
+
+    if (node->lab->checkers != NULL) {
+        checkers_set_idle(node->lab->checkers, node->number,
+                          idle_ns != 0 ? idle_ns : CONNECT_IDLE_TIMEOUT_NS);
+    }
+}
+
 int lab_node_start(struct lab_node *node, char *why, size_t size)
 {
     int rc;
@@ -292,6 +318,7 @@ int lab_node_start(struct lab_node *node, char *why, size_t size)
     if (node->started) {
         return 0;
     }
+    expect_silence_to_end(node);
     rc = start_messenger(node, why, size);
     if (rc < 0) {
         free_messenger(node);

@@ -13,6 +13,7 @@
 void check_center_free(struct check_center *center)
 {
     free(center->timers);
+    free(center->heard.conns);
     free(center);
 }
 
@@ -331,6 +332,7 @@ static void begin_wait(struct checkers *c, const struct check_object *o,
     center->timeout_ns = r->a0;
     center->asleep_ns = check_now(c, r);
     center->idle_what = NULL;
+    check_silence_pass_ends(c, center, r);
     look_for_lost_wakeup(c, o);
 }
 
@@ -342,6 +344,7 @@ static void end_wait(struct checkers *c, const struct check_object *o,
     center->phase = PHASE_FILES;
     center->slept_ns = check_now(c, r) - center->asleep_ns;
     look_at_due_timers(c, o, r->ts);
+    check_silence_pass_begins(c, center, r);
 }
 
 static void run_timer(struct checkers *c, const struct check_object *o,

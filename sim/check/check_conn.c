@@ -254,6 +254,7 @@ void check_conn_record(struct checkers *c, const struct trace_record *r)
         return;
     }
     check_stream_record(c, o, r);
+    check_silence_record(c, o, r);
     if (note_socket(c, o, r)) {
         return;
     }

@@ -94,6 +94,7 @@ static void model_init(struct check_object *o)
 {
     if (o->class_ == TRACE_OBJECT_CENTER) {
         o->center->owner = -1;
+        o->center->silence_due_ns = UINT64_MAX;
     } else if (o->class_ == TRACE_OBJECT_CONN) {
         o->conn->fd = -1;
     }

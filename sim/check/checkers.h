@@ -14,7 +14,7 @@
  *               busy_loop, stale_event
  *   descriptor  fd_two_owners, fd_wrong_owner, bad_fd
  *   connection  states, callback_grammar, callback_after_mark_down, old_seq,
- *               ack_beyond_sent, message_conservation
+ *               ack_beyond_sent, message_conservation, lost_at_end, alive_in_silence
  *   throttle    throttle_books
  *   at the end  leak
  *
@@ -42,6 +42,10 @@ struct checkers_opts {
     /* The time that passes for all; nodes' clocks may be coarse or jump. NULL: what the
      * records say. */
     uint64_t (*now)(void *arg);
+    /* Bytes that have come from the peer to a connection of the node, by the network: at
+     * its queue pair, or, if that is 0, at its descriptor. UINT64_MAX: nobody knows. NULL:
+     * as many as were read. */
+    uint64_t (*arrived)(void *arg, uint8_t node, int fd, uint32_t qp_num);
     void *arg;
 };
 
@@ -52,6 +56,8 @@ void checkers_free(struct checkers *c); /* NULL is fine */
 /* A trace_record_fn of engine/trace.h; `arg` is the struct checkers. */
 void checkers_record(void *arg, const struct trace_record *record,
                      const struct trace_name *name);
+/* How long the peers of the node's sessions may be silent. 0, as at first: for ever. */
+void checkers_set_idle(struct checkers *c, uint8_t node, uint64_t timeout_ns);
 /* The node died: nothing is expected of it any more, nor of what is recorded under its
  * number until its next life makes new objects. */
 void checkers_node_died(struct checkers *c, uint8_t node);

@@ -15,7 +15,8 @@
  * ones (a timer 0.9 ms away and a wait of 0 ms) make hundreds, and none takes long. */
 #define CHECK_IDLE_PASSES 32
 #define CHECK_IDLE_PASS_NS 20000 /* on average; a slower one is woken by somebody */
-/* Passes for which a timer may be due without being run. */
+/* Passes for which a timer may be due without being run, or a session be up that should be
+ * over. */
 #define CHECK_TIMER_PASSES 2
 
 struct check_timer {
@@ -29,6 +30,12 @@ enum check_phase {
     PHASE_FILES,
     PHASE_TIMES,
     PHASE_EXTERNALS,
+};
+
+/* Connections that heard of their peers in this pass. */
+struct check_heard {
+    uint32_t *conns; /* owned: objects */
+    uint32_t n, cap;
 };
 
 struct check_center {
@@ -45,11 +52,23 @@ struct check_center {
     uint64_t wakeups;           /* written to the pipe, and not drained */
     struct check_timer *timers; /* owned */
     uint32_t n_timers, cap_timers;
+    struct check_heard heard;
+    uint64_t silence_due_ns; /* no session of it should end of silence before */
 };
 
 /* A socket of the RDMA stack: positions in what the peer sends. */
 struct check_stream {
     uint64_t came, due, read; /* due: what had come at the last read event */
+};
+
+/* Since when nothing has come from the peer. */
+struct check_silence {
+    uint32_t center;   /* object */
+    uint32_t qp_num;   /* over RDMA */
+    uint64_t read;     /* bytes, from this socket */
+    bool heard;        /* in this pass */
+    uint64_t since_ns; /* by the node's clock */
+    uint32_t passes;   /* that began when the session should have been over */
 };
 
 struct check_conn {
@@ -62,6 +81,7 @@ struct check_conn {
     uint64_t queued, written, unsent;
     bool stopped;
     struct check_stream stream;
+    struct check_silence silence;
 };
 
 struct check_throttle {
@@ -90,6 +110,7 @@ struct check_fd {
 
 struct check_node {
     char name[24];
+    uint64_t idle_ns;     /* checkers_set_idle; 0: never */
     struct check_fd *fds; /* owned; by number */
     uint32_t n_fds;
     uint32_t *centers; /* owned: 256, which one a thread owns; 0: none */
@@ -128,6 +149,14 @@ void check_fds_finish(struct checkers *c, uint8_t node);
 /* check_stream.c; any record of the connection */
 void check_stream_record(struct checkers *c, const struct check_object *o,
                          const struct trace_record *r);
+
+/* check_silence.c; any record of the connection, and the passes of its center */
+void check_silence_record(struct checkers *c, const struct check_object *o,
+                          const struct trace_record *r);
+void check_silence_pass_begins(struct checkers *c, struct check_center *center,
+                               const struct trace_record *r);
+void check_silence_pass_ends(struct checkers *c, struct check_center *center,
+                             const struct trace_record *r);
 
 /* check_conn.c */
 void check_conn_record(struct checkers *c, const struct trace_record *r);

@@ -206,6 +206,7 @@ struct nic_qp {
     struct nic_wqe rx;       /* where it goes */
     struct ibv_sge *rx_sges; /* owned: of rx */
     uint32_t rx_at;          /* bytes so far */
+    uint64_t arrived;        /* bytes of all SENDs so far */
     struct {
         uint32_t psn;
         uint64_t value;

@@ -50,6 +50,9 @@ void rdma_device_fail(struct verbs *v);
  * there is none of that number. */
 int rdma_qp_fail(struct verbs *v, uint32_t qp_num);
 
+/* Bytes of SENDs that have come to the node's queue pair of that number; UINT64_MAX: there
+ * is none. */
+uint64_t rdma_arrived(struct os *os, uint32_t qp_num);
 /* For leak checks. */
 struct rdma_objects {
     int contexts, pds, mrs, channels, cqs, srqs, qps;

@@ -61,6 +61,7 @@ static int scatter(struct nic_qp *qp, const uint8_t *data, uint32_t len)
         data += n;
         len -= n;
         qp->rx_at += n;
+        qp->arrived += n;
     }
     return 0;
 }

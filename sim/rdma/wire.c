@@ -45,6 +45,23 @@ struct rdma_fabric *nic_fabric(struct sim_node *node)
     return fabric;
 }
 
+uint64_t rdma_arrived(struct os *os, uint32_t qp_num)
+{
+    struct rdma_fabric *fabric = to_node(os)->env->rdma;
+    struct nic_qp *qp = NULL;
+
+    if (fabric == NULL) {
+        return UINT64_MAX;
+    }
+    list_for_each(&fabric->nics, it)
+    {
+        struct nic *nic = container_of(it, struct nic, of_fabric);
+
+        qp = qp == NULL && nic->node == to_node(os) ? nic_find_qp(nic, qp_num) : qp;
+    }
+    return qp != NULL ? qp->arrived : UINT64_MAX;
+}
+
 /* A dead node's device is not on the wire any more; another life may have the address. */
 static struct nic *nic_at(struct rdma_fabric *fabric, const union ibv_gid *gid)
 {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "engine/util.h"
+#include "sim/net/socket.h"
 #include "sim/node/file.h"
 #include "sim/world/net_control.h"
 #include "sim/world/world_impl.h"
@@ -243,6 +244,16 @@ void sim_node_free(struct os *os)
 int sim_node_open_fds(struct os *os)
 {
     return to_node(os)->open_n;
+}
+
+uint64_t sim_node_arrived(struct os *os, int fd)
+{
+    struct sim_file *f = sim_file_get(to_node(os), fd);
+    const struct sim_socket *s = f != NULL && sim_file_is_socket(f)
+                                     ? container_of(f, struct sim_socket, file)
+                                     : NULL;
+
+    return s != NULL && s->stream != NULL ? s->stream->acked : UINT64_MAX;
 }
 
 bool sim_is_node(const struct os *os)

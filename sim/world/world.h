@@ -53,6 +53,9 @@ struct os *sim_world_node(struct sim_world *w, uint8_t number, const char *name)
 void sim_node_free(struct os *os);
 /* For leak checks. */
 int sim_node_open_fds(struct os *os);
+/* Bytes of the peer that have come to the connection at that descriptor, read or not;
+ * UINT64_MAX: it is none. */
+uint64_t sim_node_arrived(struct os *os, int fd);
 bool sim_is_node(const struct os *os);
 struct sim_world *sim_node_world(struct os *os);
 
