@@ -44,6 +44,11 @@ for i = 1, pick("rebinds", { 0, 1, 3 }) do
     sessions[#sessions + 1] = again
 end
 
+for _ = 1, pick("keepalives", { 0, 0, 20 }) do
+    for _, session in ipairs(sessions) do session:keepalive() end
+    sleep "200us"
+end
+
 heal()
 for _, session in ipairs(sessions) do
     expect.session(session):prefix_then_reset()

@@ -39,6 +39,10 @@ for _ = 1, pick("deaths", { 1, 0, 2 }) do
     sleep(pick("lives_for", { "1ms", "100us", "300us", "20ms" }))
     b:kill { how = pick("how", { "crash", "power_loss" }) }
     sleep(pick("dead_for", { "10ms", "0s", "300ms" }))
+    for _ = 1, pick("keepalives", { 0, 0, 0, 10 }) do -- they wake nobody
+        for _, session in ipairs(sessions) do session:keepalive() end
+        sleep "1s"
+    end
     b:restart { nonce = pick("nonce", { "new", "same" }) }
     talk(a, 5)
     talk(c, 5)

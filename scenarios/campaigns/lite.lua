@@ -2,6 +2,7 @@
 -- transports break, dials fail, links and readiness are slow. What is asked of it:
 --
 --   - each session delivers in order and exactly once, up to its reset if it has one;
+--   - one whose peer says nothing is over in time, however much its own side sends;
 --   - once the faults are over, new sessions deliver everything, soon;
 --   - nothing is left behind.
 --
@@ -15,7 +16,7 @@ fault.accept { "conn_loss", "refused" }
 local pick = swarm.pick
 local policy = pick("policy", { "lossy_client", "lossless_client", "lossless_peer" })
 
-local function member(name)
+local function member(name, idle_timeout)
     return node {
         name,
         workers = pick(name .. "_workers", { 2, 1, 3 }),
@@ -27,6 +28,7 @@ local function member(name)
         },
         backoff = { initial = "1ms", max = "50ms" },
         ready_timeout = "2s",
+        idle_timeout = idle_timeout or pick(name .. "_idle_timeout", { "15m", "15m", "30s", "8s" }),
     }
 end
 
@@ -62,12 +64,16 @@ for i, session in ipairs(sessions) do
     end
 end
 sleep(pick("chaos", { "2ms", "200us", "20ms", "300ms" }))
+for _ = 1, pick("keepalives", { 0, 0, 0, 20 }) do
+    for _, session in ipairs(sessions) do session.conn:keepalive() end
+    sleep "1s"
+end
 
 heal()
 for _, session in ipairs(sessions) do
     expect.session(session.conn):prefix_then_reset()
 end
-local late = member "late"
+local late = member("late", "15m") -- it may wait
 for _, session in ipairs { dial(late, a, { policy = policy }), dial(late, b, { policy = policy }) } do
     session.conn:send_many(10, spec)
     expect.session(session.conn):within("20s")

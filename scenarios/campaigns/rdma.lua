@@ -17,7 +17,7 @@ fault.accept { "conn_loss", "refused" }
 local pick = swarm.pick
 local chunk = pick("buffer_size", { 4096, 1024, 32768 }) -- the same everywhere
 
-local function member(name, policy)
+local function member(name, policy, idle_timeout)
     local queue = pick(name .. "_receive_queue", { 4, 2, 16 })
     local more = pick(name .. "_receive_more", { 4, 0, 64 }) -- for what is read late
     local shared = pick(name .. "_support_srq", { true, false })
@@ -30,6 +30,7 @@ local function member(name, policy)
         echo = pick(name .. "_echo", { false, true }),
         backoff = { initial = "1ms", max = "8ms" },
         ready_timeout = "2s",
+        idle_timeout = idle_timeout or pick(name .. "_idle_timeout", { "15m", "15m", "30s", "8s" }),
         rdma = table.concat({
             "buffer_size=" .. chunk,
             "send_buffers=" .. pick(name .. "_send_buffers", { 2, 1, 4, 16 }),
@@ -56,11 +57,16 @@ for _ = 1, pick("closed", { 1, 0, 3 }) do
     sessions[#sessions + 1] = again
 end
 
+for _ = 1, pick("keepalives", { 0, 0, 0, 20 }) do
+    for _, session in ipairs(sessions) do session:keepalive() end
+    sleep "1s"
+end
+
 heal()
 for _, session in ipairs(sessions) do
     expect.session(session):prefix_then_reset():within("1m") -- starved threads are slow
 end
 pcall(sessions[#sessions].send_many, sessions[#sessions], 5, spec) -- it may be over already
-local late = member("late", "lossless_peer"):connect(b) -- it meets no fault
+local late = member("late", "lossless_peer", "15m"):connect(b) -- it meets no fault
 late:send_many(5, spec)
 expect.session(late):within("1m")
