@@ -69,6 +69,9 @@ struct expectation {
     enum expect_op op;
     /* sessions */
     bool prefix; /* what is missing was lost with the session */
+    /* deliveries, sessions, steps: what faults took (lab_toll) is demanded all the same; or
+     * it was not, and something of it is missing. */
+    bool strict, excused;
     /* It failed for want of time, after the end of all faults. */
     bool not_converged;
     /* steps, sessions */
@@ -102,6 +105,8 @@ void expect_settle(struct expect_list *list, struct lab *lab);
  */
 void expect_finish(struct expect_list *list, struct lab *lab, const struct join *join,
                    const char *why);
+/* How many were met without what faults took. */
+uint32_t expect_excused(const struct expect_list *list);
 uint32_t expect_count(const struct expect_list *list, enum expect_state state);
 /* The first that failed for want of time after the end of all faults; NULL: none. */
 const struct expectation *expect_not_converged(const struct expect_list *list);

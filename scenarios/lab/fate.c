@@ -142,7 +142,7 @@ int lab_node_freeze(struct lab_node *node, uint64_t ns)
         return -ESRCH;
     }
     lab_lock(lab); /* so that none of its threads holds it */
-    lab->disturbed = true;
+    lab_disturb(lab);
     sim_node_pause(node->os, ns);
     lab_unlock(lab);
     return 0;
@@ -168,7 +168,7 @@ static struct lab_grave *dig(struct lab_node *node)
                 grave->conns[grave->n_conns++] = conn->conn;
             }
             conn->conn = NULL;
-            conn->closed = true;
+            lab_conn_end(conn, LAB_END_KILLED);
         }
     }
     return grave;
@@ -224,7 +224,7 @@ int lab_node_kill(struct lab_node *node, bool power_loss)
     node->pause = NULL;
     node->started = node->bound = false;
     node->lives++;
-    lab->disturbed = true;
+    lab_disturb(lab);
     sim_node_kill(grave->os, power_loss ? SIM_POWER_LOSS : SIM_CRASH);
     if (lab->checkers != NULL) {
         checkers_node_died(lab->checkers, node->number);
@@ -308,6 +308,12 @@ static void heal_world(struct lab *lab)
     sim_net_heal(sim);
 }
 
+void lab_disturb(struct lab *lab)
+{
+    lab->disturbed = true;
+    lab->acted_ns = lab_now(lab);
+}
+
 void lab_heal(struct lab *lab)
 {
     if (lab->healed_ns != 0) {
@@ -333,17 +339,24 @@ bool lab_is_shaped(const struct lab *lab)
     return lab->world->sim != NULL && lab->world->profile >= PROFILE_LITE;
 }
 
-bool lab_is_disturbed(struct lab *lab)
+bool lab_has_met(struct lab *lab, int consequences)
 {
-    bool disturbed = lab->disturbed || lab_is_shaped(lab);
+    bool met = false;
 
-    for (int id = 0; id < FAULT_COUNT && !disturbed && lab->world->faults != NULL; id++) {
+    for (int id = 0; id < FAULT_COUNT && !met && lab->world->faults != NULL; id++) {
         struct fault_counts counts;
 
-        sim_faults_counts(lab->world->faults, (enum fault_id)id, &counts);
-        disturbed = counts.fired > 0;
+        if ((fault_info((enum fault_id)id)->consequences & consequences) != 0) {
+            sim_faults_counts(lab->world->faults, (enum fault_id)id, &counts);
+            met = counts.fired > 0;
+        }
     }
-    return disturbed;
+    return met;
+}
+
+bool lab_is_disturbed(struct lab *lab)
+{
+    return lab->disturbed || lab_is_shaped(lab) || lab_has_met(lab, FC_ALL);
 }
 
 uint64_t lab_converge_ns(const struct lab *lab)

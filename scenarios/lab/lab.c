@@ -329,10 +329,38 @@ int lab_node_start(struct lab_node *node, char *why, size_t size)
     return 0;
 }
 
+/* Of the node's connections that there were before: the messenger has marked them down,
+ * without telling anybody. */
+static void drop_connections(struct lab_node *node, uint32_t n)
+{
+    struct lab *lab = node->lab;
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct connection *conn = NULL;
+
+        lab_lock(lab);
+        if (lab->conns[i]->node == node && !lab->conns[i]->closed) {
+            conn = lab->conns[i]->conn;
+            lab->conns[i]->conn = NULL;
+            lab_conn_end(lab->conns[i], LAB_END_REBOUND);
+        }
+        lab_unlock(lab);
+        conn_unref(conn);
+    }
+}
+
 int lab_node_rebind(struct lab_node *node)
 {
-    int rc = messenger_rebind(node->messenger);
+    uint32_t n;
+    int rc;
 
+    lab_lock(node->lab);
+    n = node->lab->n_conns;
+    lab_unlock(node->lab);
+    rc = messenger_rebind(node->messenger);
+    if (rc == 0) {
+        drop_connections(node, n);
+    }
     publish_addrs(node);
     return rc;
 }

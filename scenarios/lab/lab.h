@@ -118,9 +118,15 @@ struct lab_ledger {
     uint32_t n, cap;
     struct lab_order *orders; /* owned */
     uint32_t n_orders, cap_orders;
-    uint64_t failed;                                     /* entries never sent */
+    uint64_t failed; /* entries never sent */
+    uint64_t unsent; /* of these, because the session was over, or because of `kept` */
+    uint64_t kept;   /* of sender threads that a fault did not let start */
     uint64_t delivered, duplicates, inversions, corrupt; /* seen by the receiver */
 };
+
+/* How the script itself ended a connection at this end. Sending on it is a mistake then,
+ * and not something that befell the session. */
+enum lab_end { LAB_END_NOT, LAB_END_CLOSED, LAB_END_REBOUND, LAB_END_KILLED };
 
 struct lab_conn {
     struct lab *lab;
@@ -130,6 +136,10 @@ struct lab_conn {
     struct lab_ledger *ledger; /* borrowed */
     uint32_t number;
     bool accepted, closed;
+    uint64_t made_ns;
+    enum lab_end end;           /* what the script did to this end of it */
+    char end_where[100];        /* "x.lua:8", for LAB_END_CLOSED; else "" */
+    uint64_t keepalives_unsent; /* asked for when the session was over */
 };
 
 /* A received message that a handler of the script is to see. */
@@ -199,6 +209,8 @@ struct lab {
     void *stop_arg;
     _Atomic bool stop_senders;
     bool disturbed;     /* the scenario did something that others would call a fault */
+    uint64_t acted_ns;  /* when it last did so; 0: never */
+    bool ended;         /* it ended a session itself: close, rebind, kill */
     uint64_t healed_ns; /* when all faults ended; 0: not yet */
 };
 
@@ -268,12 +280,16 @@ static inline bool lab_node_is_dead(const struct lab_node *node)
 }
 /* Shuts down and frees former lives; for lab_shutdown. */
 void lab_bury_all(struct lab *lab);
+/* With the lock or without: the scenario does to links or nodes what others call a fault. */
+void lab_disturb(struct lab *lab);
 /* No faults any more: those of rules and profile stop, links are whole, who stands still
  * goes on; who is dead stays dead. Twice is fine. */
 void lab_heal(struct lab *lab);
 /* Something happened in this run that a network or a machine does and a program cannot help
  * (a fault fired, a link was cut, a node stood still or died). */
 bool lab_is_disturbed(struct lab *lab);
+/* A fault with one of these consequences (fault_list.h) happened in this run. */
+bool lab_has_met(struct lab *lab, int consequences);
 /* A profile made the world: it may be slow and narrow beyond what the script thought of. */
 bool lab_is_shaped(const struct lab *lab);
 /* How long after lab_heal everything may take to come right: from the nodes' time-outs. */
@@ -290,6 +306,8 @@ int lab_connect_outside(struct lab_node *node, int peer_type,
                         const struct entity_addrvec *addrs, bool anon,
                         struct lab_conn **ret);
 void lab_conn_close(struct lab_conn *conn);
+/* Under the lock: the script ends it at this end, by `how`; nothing is closed here. */
+void lab_conn_end(struct lab_conn *conn, enum lab_end how);
 /* The connection with a reference for the caller, or NULL if it is over. Any thread. */
 struct connection *lab_conn_get(struct lab_conn *conn);
 /* The ledger of sends by address from `node` to `peer`. NULL: no memory. */
@@ -301,14 +319,21 @@ struct lab_spec {
     uint32_t bytes[3];
     const void *literal[3]; /* borrowed; NULL: a pattern */
     uint16_t lane;
-    bool wait; /* while out_q is full */
+    bool wait;   /* while out_q is full */
+    bool strict; /* the script wants to be told when the session is over */
 };
 
 /* Sends one message on the ledger's connection, or by address. Any thread. 0 with the
  * index; -EAGAIN (out_q is full and spec->wait is false), -ENOTCONN, -ECANCELED (the run is
  * being stopped), -ENOSPC (too many messages), -ENOMEM. */
 int lab_send(struct lab_ledger *ledger, const struct lab_spec *spec, uint32_t *ret_index);
-/* Answers a received message on its connection. */
+/* Books n messages that were not sent because the session is over: they have indexes like
+ * all others, and nobody waits for them. 0 with the index of the first; -ENOSPC, -ENOMEM.
+ * Any thread. */
+int lab_book_unsent(struct lab_ledger *ledger, const struct lab_spec *spec, uint64_t n,
+                    uint32_t *ret_first);
+/* Answers a received message on its connection; *ret_ledger is set also if that fails, but
+ * for want of memory. */
 int lab_reply(struct lab_node *node, struct message *msg, const struct lab_spec *spec,
               struct lab_ledger **ret_ledger, uint32_t *ret_index);
 /* Sends a received message back as it is. Any thread; never waits. */
@@ -351,11 +376,35 @@ struct lab_conn *lab_conn_new(struct lab_node *node, struct lab_node *peer,
 
 /* Sums over the ledgers, for expectations and the summary. Takes the lock. */
 struct lab_sums {
-    uint64_t sent, delivered, duplicates, inversions, corrupt, failed;
+    uint64_t sent, delivered, duplicates, inversions, corrupt, failed, unsent;
 };
 /* Of messages received by `to` (NULL: all), from that node, from that ledger (NULL: any).
  */
 void lab_sums(struct lab *lab, const struct lab_node *to, const struct lab_node *from,
               const struct lab_ledger *ledger, struct lab_sums *ret);
+
+/* ---- what faults took (toll.c) ---- */
+
+/* A lossy session that a fault ends takes with it what had not arrived, and what is said
+ * after its end is not sent at all. Neither is a failure of the messenger; both are told. A
+ * session that ends in a world where nothing can have ended it explains nothing. */
+struct lab_toll {
+    uint64_t lost;   /* accepted by a lossy session, and gone with it */
+    uint64_t unsent; /* said when the session was over */
+    /* All that was accepted and did not arrive is among `lost`; and faults took something
+     * somewhere, so that fewer messages (answers to lost ones) may have been sent at all.
+     */
+    bool settled;
+};
+/* Of messages to `to` (NULL: all), as lab_sums. Takes the lock. */
+void lab_toll(struct lab *lab, const struct lab_node *to, const struct lab_node *from,
+              const struct lab_ledger *only, struct lab_toll *ret);
+/* A fault took this message, or it was not sent because a fault had ended the session. */
+bool lab_took(struct lab *lab, const struct lab_ledger *ledger,
+              const struct lab_entry *entry);
+/* A ledger with messages that were not sent because the session had ended, and nothing in
+ * this run may have ended it: no fault, not the script, no time-out that it set. NULL:
+ * there is none. Takes the lock. */
+const struct lab_ledger *lab_unexplained(struct lab *lab);
 
 #endif

@@ -73,6 +73,7 @@ struct lab_conn *lab_conn_new(struct lab_node *node, struct lab_node *peer,
     c->peer = peer;
     c->conn = conn;
     c->accepted = accepted;
+    c->made_ns = lab_now(lab);
     c->ledger->conn = c;
     lab->conns[lab->n_conns++] = c;
     c->number = lab->n_conns;
@@ -125,6 +126,7 @@ void lab_sums(struct lab *lab, const struct lab_node *to, const struct lab_node 
         }
         sums.sent += ledger->n - ledger->failed;
         sums.failed += ledger->failed;
+        sums.unsent += ledger->unsent;
         sums.delivered += ledger->delivered;
         sums.duplicates += ledger->duplicates;
         sums.inversions += ledger->inversions;
@@ -193,6 +195,13 @@ struct connection *lab_conn_get(struct lab_conn *c)
     return conn;
 }
 
+void lab_conn_end(struct lab_conn *c, enum lab_end how)
+{
+    c->closed = true;
+    c->end = c->end != LAB_END_NOT ? c->end : how;
+    c->lab->ended = true;
+}
+
 void lab_conn_close(struct lab_conn *c)
 {
     struct connection *conn;
@@ -200,7 +209,7 @@ void lab_conn_close(struct lab_conn *c)
     lab_lock(c->lab);
     conn = c->conn;
     c->conn = NULL;
-    c->closed = true;
+    lab_conn_end(c, LAB_END_CLOSED);
     lab_unlock(c->lab);
     if (conn != NULL) {
         messenger_mark_down(conn);
@@ -410,6 +419,34 @@ int lab_send(struct lab_ledger *ledger, const struct lab_spec *spec, uint32_t *r
     return rc;
 }
 
+int lab_book_unsent(struct lab_ledger *ledger, const struct lab_spec *spec, uint64_t n,
+                    uint32_t *ret_first)
+{
+    struct lab *lab = ledger->from->lab;
+    struct lab_entry entry = {
+        .type = spec->type, .priority = spec->priority, .lane = spec->lane, .failed = true};
+    int rc = 0;
+
+    lab_lock(lab);
+    *ret_first = ledger->n + 1;
+    for (uint64_t i = 0; i < n && rc == 0; i++) {
+        if (lab->n_messages >= LAB_MESSAGES_MAX) {
+            rc = -ENOSPC;
+        } else if (!make_room((void **)&ledger->entries, &ledger->cap, ledger->n,
+                              sizeof(*ledger->entries))) {
+            rc = -ENOMEM;
+        } else {
+            lab->n_messages++;
+            ledger->entries[ledger->n++] = entry;
+            ledger->failed++;
+            ledger->unsent++;
+        }
+    }
+    lab_changed(lab);
+    lab_unlock(lab);
+    return rc;
+}
+
 /* ---- answers ----------------------------------------------------------------------- */
 
 /* The book of the connection a message came on; NULL: no memory, or it is over. */
@@ -445,6 +482,16 @@ int lab_reply(struct lab_node *node, struct message *msg, const struct lab_spec 
     return ledger != NULL ? lab_send(ledger, spec, ret_index) : -ENOMEM;
 }
 
+/* The session ended before the answer could go out: it is missing, and counted. */
+static void book_lost_echo(struct lab_ledger *ledger, const struct lab_entry *entry)
+{
+    struct lab_spec spec = {
+        .type = entry->type, .priority = entry->priority, .lane = LAB_LANE_ECHO};
+    uint32_t index;
+
+    lab_book_unsent(ledger, &spec, 1, &index);
+}
+
 void lab_echo(struct lab_node *node, struct message *msg, const struct lab_entry *entry)
 {
     struct lab_ledger *ledger = ledger_of_answers(node, msg);
@@ -471,7 +518,9 @@ void lab_echo(struct lab_node *node, struct message *msg, const struct lab_entry
     } else {
         message_unref(answer);
     }
-    if (rc < 0 && rc != -ECANCELED && rc != -ENOTCONN) {
+    if (rc == -ENOTCONN) {
+        book_lost_echo(ledger, &booked);
+    } else if (rc < 0 && rc != -ECANCELED) {
         lab_lock(node->lab);
         node->echo_dropped++;
         lab_unlock(node->lab);

@@ -14,6 +14,12 @@
 /* Opens all of it. Called under protection. */
 int lua_api_open(lua_State *L);
 
+/* Raises what cannot be done here and now, with -errno `rc`: if the script does not get over
+ * it, the run ends as one that cannot run here, or, when a fault of the run is why, as
+ * skipped. -EINVAL without a fault is a mistake of the script. */
+int api_cannot(lua_State *L, int rc, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* A class of userdata: methods by name; unknown names are errors that suggest one. */
 void api_class(lua_State *L, const char *class_, const luaL_Reg *methods);
 /* Gives the userdata on top its class. */
@@ -42,7 +48,10 @@ struct api_message *api_check_message(lua_State *L, int idx);
 void api_push_message(lua_State *L, struct lab_ledger *ledger, uint32_t index);
 /* The options at idx as what to send. Literals point into the table. */
 void api_spec(lua_State *L, int idx, const char *what, struct lab_spec *ret);
-/* Sends one; raises what goes wrong. */
+/* Raises when the script itself has ended that connection (NULL: it is none): using it is a
+ * mistake then, and nothing that befell it. */
+void api_check_not_ended(lua_State *L, const char *what, const struct lab_conn *conn);
+/* Sends one, or counts it as unsent if the session is over; raises what else goes wrong. */
 uint32_t api_send(lua_State *L, struct lab_ledger *ledger, const struct lab_spec *spec);
 /* Calls the handler on top of the stack with a received message. */
 void api_call_handler(lua_State *L, struct lab_inbox *item);

@@ -14,7 +14,9 @@
 #define CLASS_MESSAGE "message"
 #define CLASS_RECEIVED "received message"
 
-static const char *const spec_options[] = {"type", "front", "middle", "data", "priority"};
+static const char *const spec_options[] = {"type", "front",    "middle",
+                                           "data", "priority", "strict"};
+static const char *const keepalive_options[] = {"strict"};
 
 static const struct {
     const char *name;
@@ -108,6 +110,7 @@ void api_spec(lua_State *L, int idx, const char *what, struct lab_spec *ret)
     read_segment(L, idx, what, "front", 0, &spec);
     read_segment(L, idx, what, "middle", 1, &spec);
     read_segment(L, idx, what, "data", 2, &spec);
+    spec.strict = args_boolean(L, idx, what, "strict", false);
     *ret = spec;
 }
 
@@ -116,8 +119,8 @@ static int send_failed(lua_State *L, int rc)
 {
     switch (rc) {
     case -ENOTCONN:
-        return luaL_error(L,
-                          "send: the session is over: the connection was closed or reset");
+        return luaL_error(L, "send: the session is over (strict = true asks for this "
+                             "error; without it the message is counted as unsent)");
     case -ECANCELED:
         return luaL_error(L, "send: the run was stopped while out_q was full");
     case -ENOSPC:
@@ -127,15 +130,44 @@ static int send_failed(lua_State *L, int rc)
     }
 }
 
-uint32_t api_send(lua_State *L, struct lab_ledger *ledger, const struct lab_spec *spec)
+void api_check_not_ended(lua_State *L, const char *what, const struct lab_conn *conn)
+{
+    char where[140] = "";
+
+    if (conn == NULL || conn->end == LAB_END_NOT) {
+        return;
+    }
+    if (conn->end == LAB_END_CLOSED) {
+        snprintf(where, sizeof(where), "the script closed this connection (%s)",
+                 conn->end_where);
+    } else {
+        snprintf(where, sizeof(where), "node %s %s, which ended its connections",
+                 conn->node->opts.name,
+                 conn->end == LAB_END_KILLED ? "was killed" : "was rebound");
+    }
+    luaL_error(L, "%s: %s; connect again", what, where);
+}
+
+/* One message. When the session is over it is counted as unsent. Its index. */
+static uint32_t send_one(lua_State *L, struct lab_ledger *ledger,
+                         const struct lab_spec *spec)
 {
     uint32_t index = 0;
     int rc = lab_send(ledger, spec, &index);
 
+    if (rc == -ENOTCONN && !spec->strict) {
+        rc = lab_book_unsent(ledger, spec, 1, &index);
+    }
     if (rc < 0) {
         send_failed(L, rc);
     }
     return index;
+}
+
+uint32_t api_send(lua_State *L, struct lab_ledger *ledger, const struct lab_spec *spec)
+{
+    api_check_not_ended(L, "send", ledger->conn);
+    return send_one(L, ledger, spec);
 }
 
 /* ---- connections ------------------------------------------------------------------- */
@@ -199,17 +231,26 @@ static int conn_send_many(lua_State *L)
     struct lab_conn *conn = api_check_conn(L, 1);
     lua_Integer n = luaL_checkinteger(L, 2);
     struct lab_spec spec;
-    uint32_t first = 0, last = 0;
+    uint32_t first = 0, last = 0, index;
+    int rc = 0;
 
     luaL_argcheck(L, n >= 1 && n <= (lua_Integer)LAB_MESSAGES_MAX, 2,
                   "a number of messages");
     api_spec(L, 3, "send_many", &spec);
+    api_check_not_ended(L, "send_many", conn);
     for (lua_Integer i = 0; i < n; i++) {
-        last = api_send(L, conn->ledger, &spec);
-        first = i == 0 ? last : first;
-        if (run_is_stopped(run_of(L))) {
-            return send_failed(L, -ECANCELED);
+        rc = lab_send(conn->ledger, &spec, &last);
+        if (rc == -ENOTCONN && !spec.strict) { /* nor will the others be sent */
+            rc = lab_book_unsent(conn->ledger, &spec, (uint64_t)(n - i), &index);
+            last = index + (uint32_t)(n - i) - 1;
+            first = i == 0 ? index : first;
+            i = n;
         }
+        rc = rc == 0 && run_is_stopped(run_of(L)) ? -ECANCELED : rc;
+        if (rc < 0) {
+            return send_failed(L, rc);
+        }
+        first = i == 0 ? last : first;
     }
     lua_pushinteger(L, first);
     lua_pushinteger(L, last);
@@ -218,21 +259,50 @@ static int conn_send_many(lua_State *L)
 
 static int conn_close(lua_State *L)
 {
-    lab_conn_close(api_check_conn(L, 1));
+    struct lab_conn *c = api_check_conn(L, 1);
+
+    if (c->end == LAB_END_NOT) {
+        lua_host_where(L, c->end_where, sizeof(c->end_where));
+    }
+    lab_conn_close(c);
     return 0;
 }
 
-/* Does nothing once the session is over: it may end between a script's question and
- * this. */
+/* c:keepalive(): whether the session was there to send it on */
 static int conn_keepalive(lua_State *L)
 {
-    struct connection *conn = lab_conn_get(api_check_conn(L, 1));
+    struct lab_conn *c = api_check_conn(L, 1);
+    struct connection *conn;
+    bool strict, there;
 
-    if (conn != NULL) {
+    lua_settop(L, 2);
+    args_table(L, 2, "keepalive", keepalive_options, ARRAY_SIZE(keepalive_options), 0);
+    strict = args_boolean(L, 2, "keepalive", "strict", false);
+    api_check_not_ended(L, "keepalive", c);
+    conn = lab_conn_get(c);
+    there = conn != NULL && !conn_is_closed(conn);
+    if (there) {
         conn_send_keepalive(conn);
     }
     conn_unref(conn);
-    return 0;
+    if (!there && strict) {
+        return luaL_error(L, "keepalive: the session is over");
+    }
+    c->keepalives_unsent += !there;
+    lua_pushboolean(L, there);
+    return 1;
+}
+
+/* c:unsent(): how many messages, and how many keepalives */
+static int conn_unsent(lua_State *L)
+{
+    struct lab_conn *c = api_check_conn(L, 1);
+    struct lab_sums sums;
+
+    lab_sums(c->lab, NULL, NULL, c->ledger, &sums);
+    lua_pushinteger(L, (lua_Integer)sums.unsent);
+    lua_pushinteger(L, (lua_Integer)c->keepalives_unsent);
+    return 2;
 }
 
 static int conn_keepalives(lua_State *L)
@@ -405,6 +475,10 @@ static int received_reply(lua_State *L)
 
     api_spec(L, 2, "reply", &spec);
     rc = lab_reply(item->node, item->msg, &spec, &ledger, &index);
+    if (rc == -ENOTCONN &&
+        !spec.strict) { /* whoever ended it: a handler comes when it may */
+        rc = lab_book_unsent(ledger, &spec, 1, &index);
+    }
     if (rc < 0) {
         return send_failed(L, rc);
     }
@@ -437,6 +511,7 @@ void api_open_conn(lua_State *L)
                                             {"why", conn_reason},
                                             {"message", conn_message},
                                             {"sent", conn_sent},
+                                            {"unsent", conn_unsent},
                                             {"__tostring", conn_tostring},
                                             {NULL, NULL}};
     static const luaL_Reg message_methods[] = {{"__tostring", message_tostring},

@@ -276,8 +276,27 @@ static int word_prefix_then_reset(lua_State *L)
     if (e->kind != EXPECT_SESSION) {
         luaL_error(L, "prefix_then_reset belongs to expect.session");
     }
+    if (e->strict) {
+        luaL_error(L, "strict and prefix_then_reset contradict each other");
+    }
     e->prefix = true;
     return qualified(L, e, ", or its beginning and then a reset");
+}
+
+static int word_strict(lua_State *L)
+{
+    struct expectation *e = check_expectation(L, 1);
+
+    if (e->kind != EXPECT_DELIVERED && e->kind != EXPECT_SESSION &&
+        e->kind != EXPECT_STEPS) {
+        luaL_error(L, "strict belongs to expect.delivered, expect.session and "
+                      "expect.steps");
+    }
+    if (e->prefix) {
+        luaL_error(L, "strict and prefix_then_reset contradict each other");
+    }
+    e->strict = true;
+    return qualified(L, e, ", whatever faults take");
 }
 
 static int expectation_tostring(lua_State *L)
@@ -301,6 +320,7 @@ void api_open_expect(lua_State *L)
                                      {"at_least", word_at_least},
                                      {"from", word_from},
                                      {"prefix_then_reset", word_prefix_then_reset},
+                                     {"strict", word_strict},
                                      {"within", word_within},
                                      {"__tostring", expectation_tostring},
                                      {NULL, NULL}};

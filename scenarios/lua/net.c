@@ -28,7 +28,7 @@ static struct sim_world *check_sim(lua_State *L)
 /* The same, for what others would call a fault. */
 static struct sim_world *disturb(lua_State *L)
 {
-    run_of(L)->lab->disturbed = true;
+    lab_disturb(run_of(L)->lab);
     return check_sim(L);
 }
 

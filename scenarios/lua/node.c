@@ -53,8 +53,7 @@ void api_start_node(lua_State *L, struct lab_node *node)
     }
     rc = lab_node_start(node, why, sizeof(why));
     if (rc < 0) {
-        run_of(L)->cannot = rc != -EINVAL;
-        luaL_error(L, "%s", why);
+        api_cannot(L, rc, "%s", why);
     }
 }
 
@@ -270,9 +269,8 @@ static void agree_on_policy(lua_State *L, int idx, struct lab_node *a, struct la
 
 static int connect_failed(lua_State *L, const struct lab_node *node, int rc)
 {
-    run_of(L)->cannot = rc != -EINVAL;
-    return luaL_error(L, "connect: node %s cannot start a connection: %s", node->opts.name,
-                      strerror(-rc));
+    return api_cannot(L, rc, "connect: node %s cannot start a connection: %s",
+                      node->opts.name, strerror(-rc));
 }
 
 static int connect_node(lua_State *L, struct lab_node *a, struct lab_node *b)
@@ -391,6 +389,34 @@ static void keep_literals(lua_State *L, int idx)
     }
 }
 
+/* How many could be started: what a fault keeps from being sent is unsent. */
+static int start_senders(lua_State *L, struct lab_ledger *ledger,
+                         const struct lab_spec *spec, int k, uint64_t n)
+{
+    int started = 0;
+
+    for (int i = 0; i < k; i++) {
+        int rc = lab_sender_start(ledger, spec, n);
+
+        if (rc == -EAGAIN && !spec->strict && lab_is_disturbed(run_of(L)->lab)) {
+            uint32_t first;
+
+            rc = lab_book_unsent(ledger, spec, n, &first);
+            lab_lock(run_of(L)->lab);
+            ledger->kept += rc == 0 ? n : 0;
+            lab_unlock(run_of(L)->lab);
+        } else {
+            started += rc == 0;
+        }
+        if (rc == -ENOSPC) {
+            luaL_error(L, "sender_threads: a run has at most %d of them", LAB_SENDERS_MAX);
+        } else if (rc < 0) {
+            api_cannot(L, rc, "sender_threads: cannot start a thread: %s", strerror(-rc));
+        }
+    }
+    return started;
+}
+
 /* a:sender_threads(target, k, n, { ... }): target is a connection of a, or a node */
 static int node_sender_threads(lua_State *L)
 {
@@ -408,16 +434,10 @@ static int node_sender_threads(lua_State *L)
     }
     ledger = conn != NULL ? conn->ledger : pair_ledger(L);
     api_spec(L, 5, "sender_threads", &spec);
+    api_check_not_ended(L, "sender_threads", conn);
     keep_literals(L, 5);
-    for (lua_Integer i = 0; i < k; i++) {
-        int rc = lab_sender_start(ledger, &spec, (uint64_t)n);
-
-        if (rc < 0) {
-            return luaL_error(L, "sender_threads: cannot start a thread: %s",
-                              strerror(-rc));
-        }
-    }
-    return 0;
+    lua_pushinteger(L, start_senders(L, ledger, &spec, (int)k, (uint64_t)n));
+    return 1;
 }
 
 /* ---- the rest of a node ------------------------------------------------------------ */
@@ -571,7 +591,7 @@ static int node_restart(lua_State *L)
     static const char *const nonces[] = {"new", "same"};
     struct lab_node *node = api_check_node(L, 1);
     char why[300] = "";
-    int nonce = 0;
+    int nonce = 0, rc;
 
     lua_settop(L, 2);
     if (!lua_isnil(L, 2)) {
@@ -581,8 +601,9 @@ static int node_restart(lua_State *L)
     if (run_of(L)->world.sim == NULL) {
         return fate_failed(L, "restart", node, -EOPNOTSUPP);
     }
-    if (lab_node_restart(node, nonce == 1, why, sizeof(why)) < 0) {
-        return luaL_error(L, "restart: %s", why);
+    rc = lab_node_restart(node, nonce == 1, why, sizeof(why));
+    if (rc < 0) {
+        return api_cannot(L, rc, "restart: %s", why);
     }
     return 0;
 }
@@ -599,7 +620,7 @@ static int node_rebind(lua_State *L)
     }
     rc = lab_node_rebind(node);
     if (rc < 0) {
-        return luaL_error(L, "rebind: node %s cannot listen anew: %s", node->opts.name,
+        return api_cannot(L, rc, "rebind: node %s cannot listen anew: %s", node->opts.name,
                           strerror(-rc));
     }
     return 0;

@@ -3,6 +3,8 @@
  * world.c: classes of objects, the world a script can read, what it can wait for, and
  * what this world cannot do.
  */
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "scenarios/cli/cli.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
+#include "sim/faults/faults.h"
 #include "sim/rdma/personality.h"
 #include "stacks/rdma/rdma_stack.h"
 
@@ -21,6 +24,21 @@
 struct run *run_of(lua_State *L)
 {
     return lua_host_of(L)->user;
+}
+
+int api_cannot(lua_State *L, int rc, const char *format, ...)
+{
+    struct run *run = run_of(L);
+    char why[sizeof(run->cannot_why)];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why, sizeof(why), format, args);
+    va_end(args);
+    if (rc != -EINVAL || lab_has_met(run->lab, FC_NO_RESOURCE)) {
+        memcpy(run->cannot_why, why, sizeof(why));
+    }
+    return luaL_error(L, "%s", why);
 }
 
 /* ---- classes ----------------------------------------------------------------------- */

@@ -160,6 +160,14 @@ static int read_script(const char *path, char **ret, size_t *ret_len)
 
 static void fail_script(struct run *run)
 {
+    run->cannot =
+        run->cannot_why[0] != '\0' && strstr(run->host->error, run->cannot_why) != NULL;
+    if (run->cannot && lab_has_met(run->lab, FC_NO_RESOURCE)) {
+        run->skipped = true;
+        snprintf(run->skip_reason, sizeof(run->skip_reason), "a fault had it that %s",
+                 run->cannot_why);
+        return;
+    }
     run->script_failed = true;
     snprintf(run->error, sizeof(run->error), "%.*s", (int)strcspn(run->host->error, "\n"),
              run->host->error);

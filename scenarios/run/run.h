@@ -76,6 +76,7 @@ struct run_outcome {
     uint64_t points;          /* scheduling points; sim only */
     uint64_t records;         /* recorded; sim only */
     uint64_t messages;        /* received */
+    uint64_t unsent;          /* not sent: their sessions were over */
     uint64_t stopped_id;  /* event at which world_opts.stop_* ended the run; 0: not so */
     uint32_t n_decisions; /* other than "nothing special", if they were logged */
     char *decisions;      /* owned: their lines, if asked for */
@@ -107,9 +108,10 @@ struct run {
 
     /* What the script's side found out. */
     bool script_failed, skipped, cannot, gave_up;
+    char cannot_why[200]; /* what could not be done here last; a script may get over it */
     bool in_handler;
     struct lab_inbox *handling; /* owned: the message a handler looks at */
-    char skip_reason[200];
+    char skip_reason[240];
     char error[RUN_SIGNATURE_BYTES]; /* first line of the script's error */
 
     /* What the end found out. */

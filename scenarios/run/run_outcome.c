@@ -32,6 +32,8 @@ static void sign_failure(const struct run *run, char *out, size_t size)
                  strncmp(run->leak, "node ", 5) == 0    ? "connections"
                  : strncmp(run->leak, "chunks", 6) == 0 ? "chunks"
                                                         : "descriptors");
+    } else if (lab_unexplained(run->lab) != NULL) {
+        snprintf(out, size, "unsent without a fault");
     } else {
         snprintf(out, size, "safety corruption");
     }
@@ -112,6 +114,9 @@ void run_sign(struct run *run, int code, const char *stopped)
     memcpy(outcome->signature, whole, sizeof(outcome->signature) - 1);
     for (int i = 0; run->lab != NULL && i < run->lab->n_nodes; i++) {
         outcome->messages += run->lab->nodes[i]->received + run->lab->nodes[i]->foreign;
+    }
+    for (uint32_t i = 0; run->lab != NULL && i < run->lab->n_ledgers; i++) {
+        outcome->unsent += run->lab->ledgers[i]->unsent;
     }
 }
 

@@ -22,6 +22,21 @@ static bool has_outsiders(const struct lab *lab)
     return false;
 }
 
+/* A session that ended although nothing can have ended it took messages with it. */
+static int print_unexplained(const struct run *run)
+{
+    const struct lab_ledger *ledger = lab_unexplained(run->lab);
+
+    if (ledger == NULL) {
+        return 0;
+    }
+    fprintf(run->err,
+            "unsent: %" PRIu64 " messages from %s to %s were not sent: their session "
+            "was over, and neither a fault nor the script had ended it\n",
+            ledger->unsent, ledger->from->opts.name, ledger->to->opts.name);
+    return 1;
+}
+
 /* What went wrong without any expectation saying so. Returns how many lines. */
 static int print_faults(const struct run *run)
 {
@@ -57,6 +72,7 @@ static int print_faults(const struct run *run)
         fprintf(run->err, "leak: %s\n", run->leak);
         n++;
     }
+    n += print_unexplained(run);
     return n;
 }
 
@@ -115,10 +131,13 @@ static void print_trace(const struct run *run)
 static void print_numbers(const struct run *run)
 {
     const struct world *world = &run->world;
+    uint32_t excused = expect_excused(&run->expectations);
+    struct lab_sums sums;
     struct totals t;
     char time[32];
 
     sum_up(run->lab, &t);
+    lab_sums(run->lab, NULL, NULL, NULL, &sums);
     fprintf(run->out, "scenario      %s\n", run->opts.script);
     fprintf(run->out, "world         %s\n", world->name);
     fprintf(run->out, "stack         %s\n", world->stack);
@@ -127,6 +146,10 @@ static void print_numbers(const struct run *run)
     fprintf(run->out, "nodes         %d\n", run->lab->n_nodes);
     fprintf(run->out, "messages      %" PRIu64 " sent, %" PRIu64 " received\n", t.sent,
             t.received);
+    if (sums.unsent > 0) {
+        fprintf(run->out, "unsent        %" PRIu64 " (%s)\n", sums.unsent,
+                "the session was over, or a fault kept a sender from starting");
+    }
     fprintf(run->out, "bytes         %" PRIu64 " sent, %" PRIu64 " received\n",
             t.sent_bytes, t.received_bytes);
     fprintf(run->out,
@@ -138,8 +161,12 @@ static void print_numbers(const struct run *run)
             cli_duration_text(run->ended_ns - run->started_ns, time, sizeof(time)),
             world->sim != NULL ? " (virtual)" : "");
     print_trace(run);
-    fprintf(run->out, "expectations  %u of %u met\n",
+    fprintf(run->out, "expectations  %u of %u met",
             expect_count(&run->expectations, EXPECT_MET), run->expectations.n);
+    if (excused > 0) {
+        fprintf(run->out, ", %u of them but for what faults took", excused);
+    }
+    fputc('\n', run->out);
 }
 
 static void print_unused(const struct run *run)
