@@ -2,7 +2,6 @@
 #include "scenarios/cli/cli.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,19 +176,26 @@ bool cli_duration(const char *text, uint64_t *ret_ns)
     static const struct {
         const char *unit;
         double ns;
-    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"", 1e9}, {"m", 60e9}};
-    char *end;
-    double value;
+    } units[] = {{"ns", 1},   {"us", 1e3},   {"ms", 1e6},   {"s", 1e9},    {"", 1e9},
+                 {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
+    size_t digits = strspn(text, "0123456789.");
+    char number[40], *end;
+    double ns;
 
-    if ((text[0] < '0' || text[0] > '9') && text[0] != '.') {
+    if (digits == 0 || digits >= sizeof(number)) { /* nor "0x10", "1e9", "inf" */
         return false;
     }
-    value = strtod(text, &end);
+    snprintf(number, sizeof(number), "%.*s", (int)digits, text);
+    ns = strtod(number, &end);
+    if (*end != '\0' || end == number) {
+        return false;
+    }
+    text += digits;
+    text += text[0] == ' ' && text[1] != '\0';
     for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-        if (strcmp(end, units[i].unit) == 0) {
-            double ns = value * units[i].ns;
-
-            if (!isfinite(ns) || ns > 1e18) {
+        if (strcmp(text, units[i].unit) == 0) {
+            ns *= units[i].ns;
+            if (ns > (double)CLI_DURATION_MAX) {
                 return false;
             }
             *ret_ns = (uint64_t)(ns + 0.5);

@@ -13,8 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/util.h"
+
 #define CLI_END (-1) /* no more options: arguments start at optind */
 #define CLI_BAD (-2) /* the error was printed */
+
+/* What a time is, for errors. */
+#define CLI_DURATION_FORM                                                                  \
+    "a time like 90s, 5m or 1h (ns, us, ms, s, m or min, h, d; at most 3650d)"
+#define CLI_DURATION_MAX (3650 * 24 * 3600 * NSEC_PER_SEC)
 
 /* Every command ends its table with this and a row of zeros. */
 #define CLI_HELP                                                                           \
@@ -35,7 +42,8 @@ int cli_usage_error(const char *command, const char *format, ...)
 
 /* A decimal or 0x number of at most `max`. False: it is none; nothing was written. */
 bool cli_number(const char *text, uint64_t max, uint64_t *ret);
-/* "1500us", "20ms", "1.5s", "2m", or a plain number of seconds. False: it is none. */
+/* "1500us", "20ms", "1.5s", "2m" or "2min", "1h", "3d", or a plain number of seconds; a
+ * blank may be before the unit. At most CLI_DURATION_MAX. False: it is none, or longer. */
 bool cli_duration(const char *text, uint64_t *ret_ns);
 /* Shortest readable form: "250 us", "1.5 s". Returns buf. */
 const char *cli_duration_text(uint64_t ns, char *buf, size_t size);

@@ -25,7 +25,7 @@ static const struct option options[] = {{"seeds", required_argument, NULL, OPT_S
                                         {NULL, 0, NULL, 0}};
 
 static const char help[] =
-    "usage: msgrlab hashes SCRIPT.lua --seeds A..B [OPTION...]\n"
+    "usage: msgrlab hashes SCRIPT --seeds A..B [OPTION...]\n"
     "\n"
     "Runs the scenario in the simulated world once for each seed, and prints a line each:\n"
     "\n"
@@ -214,9 +214,9 @@ int cmd_hashes(int argc, char **argv)
             return code;
         }
     }
-    if (argc - optind != 1) {
-        return cli_usage_error("hashes",
-                               argc == optind ? "which script?" : "one script at a time");
+    code = run_cli_one_script("hashes", argc, argv);
+    if (code != EXIT_OK) {
+        return code;
     }
     if (h.last == 0) {
         return cli_usage_error("hashes", "which seeds? --seeds 1..200");

@@ -286,8 +286,8 @@ static int set_count(struct peer_opts *opts, const char *text)
 static int set_duration(const char *name, const char *text, uint64_t *ret_ns)
 {
     if (!cli_duration(text, ret_ns) || *ret_ns == 0) {
-        return cli_usage_error("peer", "--%s %s: that is no time such as 500ms, 10s or 2m",
-                               name, text);
+        return cli_usage_error("peer", "--%s wants %s, not '%s'", name, CLI_DURATION_FORM,
+                               text);
     }
     return EXIT_OK;
 }

@@ -35,10 +35,10 @@ static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
                                         {NULL, 0, NULL, 0}};
 
 static const char help[] =
-    "usage: msgrlab run SCRIPT.lua [OPTION...]\n"
+    "usage: msgrlab run SCRIPT [OPTION...]\n"
     "\n"
     "Runs a scenario: its nodes, their messages, and what it expects of them.\n"
-    "\n"
+    "\n" RUN_CLI_SCRIPT_HELP "\n"
     "  --on WORLD       sim (default): virtual threads, clock and network, the same run\n"
     "                   for the same seed; or linux: this machine's\n"
     "  --seed N         of the script's random numbers, and of the simulated world;\n"
@@ -81,7 +81,10 @@ static int take_option(int option, char *value, struct run_opts *opts)
     case OPT_SEED:
         return cli_number(value, UINT64_MAX, &opts->world.seed)
                    ? EXIT_OK
-                   : cli_usage_error("run", "--seed wants a number, not '%s'", value);
+                   : cli_usage_error("run",
+                                     "--seed wants a number, not '%s'; many seeds are for "
+                                     "msgrlab campaign --seeds A..B",
+                                     value);
     case OPT_TRACE:
         opts->world.trace_path = value;
         return EXIT_OK;
@@ -204,9 +207,9 @@ int cmd_run(int argc, char **argv)
             return code;
         }
     }
-    if (argc - optind != 1) {
-        return cli_usage_error("run",
-                               argc == optind ? "which script?" : "one script at a time");
+    code = run_cli_one_script("run", argc, argv);
+    if (code != EXIT_OK) {
+        return code;
     }
     if (opts.world.no_trace && opts.world.trace_path != NULL) {
         return cli_usage_error("run", "--trace and --no-trace exclude each other");

@@ -524,7 +524,7 @@ static int take_option(int option, const char *value, struct shrinker *s)
         return EXIT_OK;
     case OPT_TIME:
         if (!cli_duration(value, &s->time_max_ns) || s->time_max_ns == 0) {
-            return cli_usage_error("shrink", "--time wants a time like 10m, not '%s'",
+            return cli_usage_error("shrink", "--time wants %s, not '%s'", CLI_DURATION_FORM,
                                    value);
         }
         return EXIT_OK;

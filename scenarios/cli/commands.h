@@ -21,7 +21,8 @@
     X(peer,   "speak to a real Ceph daemon, or be spoken to")                            \
     X(bench,  "figures of this machine, with the raw system beside them")                \
     X(softroce, "run any command where there are two soft-RoCE devices")                  \
-    X(doctor, "what works here, and what to do about the rest")
+    X(doctor, "what works here, and what to do about the rest")                          \
+    X(version, "the version, and what was built into it")
 // clang-format on
 
 #define X(name, summary) int cmd_##name(int argc, char **argv);

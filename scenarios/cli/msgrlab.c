@@ -10,10 +10,6 @@
 #include "scenarios/cli/commands.h"
 #include "scenarios/base/exit_codes.h"
 
-#ifndef MSGRLAB_VERSION
-#define MSGRLAB_VERSION "unknown"
-#endif
-
 /* What a sanitizer finds is a crash (exit_codes.h), and no failed expectation. Called by
  * its runtime, if there is one. */
 const char *__asan_default_options(void);
@@ -47,11 +43,10 @@ static void print_help(void)
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         printf("  %-8s %s\n", commands[i].name, commands[i].summary);
     }
-    printf(
-        "\n'msgrlab COMMAND --help' tells more; 'msgrlab --version' prints the version.\n"
-        "\na first picture:\n"
-        "  msgrlab run scenarios/hello.lua --trace hello.trace\n"
-        "  msgrlab show hello.trace --view iopath -o hello.svg\n\nexit codes:\n");
+    printf("\n'msgrlab COMMAND --help' tells more; 'msgrlab run' lists the scenarios.\n"
+           "\na first picture:\n"
+           "  msgrlab run hello --trace hello.trace\n"
+           "  msgrlab show hello.trace --view iopath -o hello.svg\n\nexit codes:\n");
 #define X(id, number, meaning) printf("  %3d  %s\n", number, meaning);
     EXIT_CODES(X)
 #undef X
@@ -93,7 +88,7 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
     const struct command *command;
-    char help[] = "--help";
+    char help[] = "--help", version[] = "version";
 
     if (name == NULL) {
         fprintf(stderr, "msgrlab: which command?\nTry 'msgrlab --help'.\n");
@@ -105,8 +100,9 @@ int main(int argc, char **argv)
         return EXIT_OK;
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
-        printf("msgrlab %s\n", MSGRLAB_VERSION);
-        return EXIT_OK;
+        char *args[] = {version, NULL};
+
+        return cmd_version(1, args);
     }
     if (strcmp(name, "help") == 0) { /* msgrlab help run */
         char *args[] = {argv[2], help, NULL};

@@ -1,106 +1,148 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scenarios/cli/run_cli.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/cli/script_find.h"
+#include "scenarios/base/text.h"
 #include "stacks/rdma/rdma_stack.h"
 
-/* ---- missing scripts --------------------------------------------------------------- */
+/* ---- which script ------------------------------------------------------------------ */
 
-static int is_script(const struct dirent *entry)
-{
-    const char *dot = strrchr(entry->d_name, '.');
-
-    return dot != NULL && strcmp(dot, ".lua") == 0;
-}
-
-/* True if there were any. */
-static bool list_scripts(const char *dir)
-{
-    struct dirent **entries;
-    int n = scandir(dir, &entries, is_script, alphasort);
-
-    if (n < 0) {
-        return false;
-    }
-    if (n > 0) {
-        fprintf(stderr, "Scenarios that are here:\n");
-    }
-    for (int i = 0; i < n; i++) {
-        fprintf(stderr, "  %s/%s\n", dir, entries[i]->d_name);
-        free(entries[i]);
-    }
-    free(entries);
-    return n > 0;
-}
-
-/* In the working directory, beside the program's build directory, or where it is installed.
- */
 static int complain_missing(const char *command, const char *script)
 {
-    static const char *const places[] = {"/../../scenarios", "/../share/msgrlab/scenarios"};
-    char exe[400], dir[500];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    char meant[300];
 
-    fprintf(stderr, "msgrlab %s: there is no script %s\n", command, script);
-    if (list_scripts("scenarios") || len <= 0) {
-        return EXIT_FILE;
+    fprintf(stderr, "msgrlab %s: there is no script '%s'", command, script);
+    if (script_suggest(script, meant, sizeof(meant))) {
+        fprintf(stderr, "; did you mean '%s'?", meant);
     }
-    exe[len] = '\0';
-    *strrchr(exe, '/') = '\0';
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        char *real;
-
-        snprintf(dir, sizeof(dir), "%s%s", exe, places[i]);
-        real = realpath(dir, NULL);
-        if (real != NULL && list_scripts(real)) {
-            free(real);
-            break;
-        }
-        free(real);
-    }
+    fputc('\n', stderr);
+    script_list(stderr);
     return EXIT_FILE;
 }
 
-/* ---- the stack a script is about --------------------------------------------------- */
+static int list_scripts(const char *command)
+{
+    fprintf(stderr, "msgrlab %s: which script? A file, or the name of one of these:\n",
+            command);
+    script_list(stderr);
+    fprintf(stderr, "Try 'msgrlab %s --help'.\n", command);
+    return EXIT_USAGE;
+}
 
-/* "-- stack: tcp", a line of the comment that a script begins with. NULL: none there; a
- * script that cannot be read is for the Lua host to complain about. */
-static const char *stack_of_script(const char *script)
+int run_cli_one_script(const char *command, int argc, char **argv)
+{
+    if (argc - optind > 1) {
+        return cli_usage_error(command, "one script at a time: '%s' is one too many",
+                               argv[optind + 1]);
+    }
+    return argc - optind == 1 ? EXIT_OK : list_scripts(command);
+}
+
+/* ---- what a script is about -------------------------------------------------------- */
+
+static const char *const stacks[2] = {"tcp", "rdma"};
+static const char *const worlds[2] = {"sim", "linux"};
+
+struct header_line {
+    const char *script, *text; /* borrowed */
+    int number;
+};
+
+/* "-- KEY: WORD", a line of the comment that a script begins with. *ret becomes the one of
+ * the two words that is there, and stays as it is if the line is none of these. False: no
+ * such word, which is said. */
+static bool take_line(const struct header_line *line, const char *key,
+                      const char *const words[2], const char **ret)
+{
+    char format[40], word[32] = "", more[2] = "";
+
+    snprintf(format, sizeof(format), "-- %s: %%31s %%1s", key);
+    if (sscanf(line->text, format, word, more) != 1) {
+        return true;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *ret = words[i];
+            return true;
+        }
+    }
+    fprintf(stderr, "%s:%d: there is no %s '%s'; valid: %s, %s\n", line->script,
+            line->number, key, word, words[0], words[1]);
+    return false;
+}
+
+/* EXIT_OK; a script that cannot be read is for the Lua host to complain about. */
+static int read_header(const char *script, const char **ret_stack, const char **ret_world)
 {
     FILE *f = fopen(script, "re");
-    const char *stack = NULL;
-    char line[200];
+    struct header_line line = {.script = script};
+    char text[400];
+    bool good = true;
 
-    while (f != NULL && stack == NULL && fgets(line, sizeof(line), f) != NULL &&
-           strncmp(line, "--", 2) == 0) {
-        stack = strcmp(line, "-- stack: tcp\n") == 0    ? "tcp"
-                : strcmp(line, "-- stack: rdma\n") == 0 ? "rdma"
-                                                        : NULL;
+    while (f != NULL && good && fgets(text, sizeof(text), f) != NULL) {
+        size_t len = strlen(text);
+
+        line.number++;
+        line.text = line.number == 1 ? text_begin(text, &len) : text;
+        if (strncmp(line.text, "--", 2) != 0 && (line.number > 1 || line.text[0] != '#')) {
+            break;
+        }
+        good = take_line(&line, "stack", stacks, ret_stack) &&
+               take_line(&line, "world", worlds, ret_world);
     }
     if (f != NULL) {
         fclose(f);
     }
-    return stack;
+    return good ? EXIT_OK : EXIT_SCRIPT;
+}
+
+/* Before it is run, perhaps a thousand times. */
+static int check_readable(const char *command, const char *script)
+{
+    FILE *f = fopen(script, "re");
+    int err = f == NULL || fgetc(f) == EOF ? errno : 0; /* a folder can be opened */
+
+    if (f != NULL && !ferror(f)) {
+        err = 0;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    if (err != 0) {
+        fprintf(stderr, "msgrlab %s: cannot read %s: %s\n", command, script,
+                err == EISDIR ? "it is a folder, and no script" : strerror(err));
+    }
+    return err != 0 ? EXIT_FILE : EXIT_OK;
 }
 
 int run_cli_script(const char *command, struct run_opts *opts)
 {
-    if (access(opts->script, F_OK) != 0) {
+    const char *stack = NULL;
+    int code;
+
+    if (!script_find(opts->script, opts->found, sizeof(opts->found))) {
         return complain_missing(command, opts->script);
     }
-    if (opts->world.stack == NULL) {
-        opts->world.stack = stack_of_script(opts->script);
+    opts->name = opts->script;
+    opts->script = opts->found;
+    code = check_readable(command, opts->script);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    code = read_header(opts->script, &stack, &opts->for_world);
+    if (opts->world.stack == NULL && stack != NULL) {
+        opts->world.stack = stack;
+        opts->for_stack = opts->world.device == NULL;
     }
     if (opts->world.stack == NULL) {
         opts->world.stack = strcmp(opts->world.on, "sim") == 0 ? "rdma" : "tcp";
     }
-    return EXIT_OK;
+    return code;
 }
 
 /* ---- options ----------------------------------------------------------------------- */
@@ -123,6 +165,7 @@ static int take_stack(const char *command, const char *value, struct run_opts *o
         return cli_usage_error(command, "there is no stack '%s'; valid: tcp, rdma", value);
     }
     opts->world.stack = value[0] == 'r' ? "rdma" : "tcp";
+    opts->stack_asked = true;
     return EXIT_OK;
 }
 
@@ -196,8 +239,8 @@ static int take_time(const char *command, const char *value, const char *option,
 {
     return cli_duration(value, ret_ns) && *ret_ns > 0
                ? EXIT_OK
-               : cli_usage_error(command, "%s wants a time like 90s, not '%s'", option,
-                                 value);
+               : cli_usage_error(command, "%s wants %s, not '%s'", option,
+                                 CLI_DURATION_FORM, value);
 }
 
 int run_cli_take(const char *command, int option, char *value, struct run_opts *opts)
@@ -218,6 +261,9 @@ int run_cli_take(const char *command, int option, char *value, struct run_opts *
         return take_set(command, value, opts);
     case RUN_CLI_PROFILE:
         return take_profile(command, value, opts);
+    case RUN_CLI_REQUIRE:
+        opts->require = true;
+        return EXIT_OK;
     case RUN_CLI_TIMEOUT:
         return take_time(command, value, "--timeout", &opts->timeout_ns);
     default:
@@ -229,6 +275,26 @@ int run_cli_take(const char *command, int option, char *value, struct run_opts *
 void run_cli_defaults(struct run_opts *ret)
 {
     *ret = (struct run_opts){.timeout_ns = RUN_TIMEOUT_NS, .world = {.on = "sim"}};
+}
+
+int run_cli_bad_seeds(const char *command, const char *text)
+{
+    unsigned long long first, last;
+    char dash[4] = "", more[2] = "";
+    int n = sscanf(text, "%llu%3[-.:]%llu%1s", &first, dash, &last, more);
+
+    if (n == 3 && strcmp(dash, "..") == 0 && first > last) {
+        return cli_usage_error(command, "--seeds %s goes backwards: write %llu..%llu", text,
+                               last, first);
+    }
+    if (n == 3 && strcmp(dash, "..") != 0 && first <= last) {
+        return cli_usage_error(command, "--seeds %s: a range is written %llu..%llu", text,
+                               first, last);
+    }
+    return cli_usage_error(command,
+                           "--seeds wants a range like 1..1000 of numbers below 2^64, not "
+                           "'%s'",
+                           text);
 }
 
 bool run_cli_seeds(const char *text, uint64_t *ret_first, uint64_t *ret_last)

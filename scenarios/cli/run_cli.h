@@ -22,6 +22,7 @@ enum {
     RUN_CLI_PROFILE,
     RUN_CLI_TIMEOUT,
     RUN_CLI_REAL_TIMEOUT,
+    RUN_CLI_REQUIRE,
     RUN_CLI_END,
 };
 
@@ -36,7 +37,14 @@ enum {
     {"set", required_argument, NULL, RUN_CLI_SET},                                       \
     {"profile", required_argument, NULL, RUN_CLI_PROFILE},                               \
     {"timeout", required_argument, NULL, RUN_CLI_TIMEOUT},                               \
-    {"real-timeout", required_argument, NULL, RUN_CLI_REAL_TIMEOUT}
+    {"real-timeout", required_argument, NULL, RUN_CLI_REAL_TIMEOUT},                     \
+    {"require", no_argument, NULL, RUN_CLI_REQUIRE}
+
+/* For its help: what SCRIPT can be. */
+#define RUN_CLI_SCRIPT_HELP                                                              \
+    "SCRIPT is a file, with or without .lua, or the name of a scenario that came with\n"  \
+    "the program (without SCRIPT they are listed), or one in a folder of the variable\n"  \
+    "MSGRLAB_SCENARIOS (folders, separated by colons), which is looked at before.\n"
 
 /* For its help. */
 #define RUN_CLI_HELP                                                                     \
@@ -51,9 +59,11 @@ enum {
     "  --driver NAME    epoll (default), poll or select, for nodes that do not say\n"    \
     "  --set KEY=VALUE  what the script reads as set.KEY; instructions=N is the\n"       \
     "                   host's: how many the script may use (default 100000000)\n"       \
-    "  --timeout TIME   limit of a run by its own clock, like 90s or 500ms;\n"           \
-    "                   default 60s\n"                                                   \
-    "  --real-timeout TIME  sim: limit by the real clock; default 300s\n"
+    "  --timeout TIME   limit of a run by its own clock, like 90s, 500ms or 1h (ns, us,\n" \
+    "                   ms, s, m or min, h, d); default 60s\n"                           \
+    "  --real-timeout TIME  sim: limit by the real clock; default 300s\n"                \
+    "  --require        a run that would be skipped, as its world or device is not here\n" \
+    "                   or as it says so itself, is an error (4)\n"
 // clang-format on
 
 /* What a run is without options: in the simulated world, its stack not settled yet. */
@@ -61,12 +71,19 @@ void run_cli_defaults(struct run_opts *ret);
 /* Takes one of RUN_CLI_OPTIONS. EXIT_OK, or another exit code, said. The value is borrowed,
  * and may be cut in two. */
 int run_cli_take(const char *command, int option, char *value, struct run_opts *opts);
-/* After the options: looks for opts->script, and settles the stack if none was asked for:
- * the one that the script is about (a line "-- stack: tcp" in the comment it begins with);
- * else RDMA in the simulated world, where every machine has a device, and TCP on Linux.
- * EXIT_OK; or EXIT_FILE when there is no such script: says which there are. */
+/* After the options: finds opts->script (script_find.h), which then points into opts, so
+ * that copies must not outlive it. Settles the stack if none was asked for: the one that
+ * the script is about (a line "-- stack: tcp" in the comment it begins with); else RDMA in
+ * the simulated world, where every machine has a device, and TCP on Linux. Notes the world
+ * it is for ("-- world: sim"). EXIT_OK; EXIT_FILE when there is no such script: says which
+ * there are; EXIT_SCRIPT when it is about something that there is not. */
 int run_cli_script(const char *command, struct run_opts *opts);
+/* After the options: there is one argument, which names the script. EXIT_OK; or EXIT_USAGE,
+ * said: with a list of the scenarios if there is none. */
+int run_cli_one_script(const char *command, int argc, char **argv);
 /* "7" or "1..200", both ends included. False: it is none. */
 bool run_cli_seeds(const char *text, uint64_t *ret_first, uint64_t *ret_last);
+/* Says what is wrong with what is none. Returns EXIT_USAGE. */
+int run_cli_bad_seeds(const char *command, const char *text);
 
 #endif

@@ -280,7 +280,8 @@ static inline bool lab_node_is_dead(const struct lab_node *node)
 }
 /* Shuts down and frees former lives; for lab_shutdown. */
 void lab_bury_all(struct lab *lab);
-/* With the lock or without: the scenario does to links or nodes what others call a fault. */
+/* With the lock or without: the scenario does to links or nodes what others would call a
+ * fault. */
 void lab_disturb(struct lab *lab);
 /* No faults any more: those of rules and profile stop, links are whole, who stands still
  * goes on; who is dead stays dead. Twice is fine. */

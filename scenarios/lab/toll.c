@@ -31,7 +31,8 @@ static bool is_older(const struct lab *lab, const struct lab_conn *c, uint64_t n
 }
 
 /* Under the lock, in a run that may end sessions: this one ended, not by its own side, and
- * it is so old that a fault may be why. What begins after the end of all faults is whole. */
+ * it is so old that a fault may be why. What begins after the end of all faults is whole.
+ */
 static bool was_taken(const struct lab *lab, const struct lab_conn *c)
 {
     uint64_t last = MAX(lab->healed_ns, lab->acted_ns);

@@ -14,8 +14,8 @@
 /* Opens all of it. Called under protection. */
 int lua_api_open(lua_State *L);
 
-/* Raises what cannot be done here and now, with -errno `rc`: if the script does not get over
- * it, the run ends as one that cannot run here, or, when a fault of the run is why, as
+/* Raises what cannot be done here and now, with -errno `rc`: if the script does not get
+ * over it, the run ends as one that cannot run here, or, when a fault of the run is why, as
  * skipped. -EINVAL without a fault is a mistake of the script. */
 int api_cannot(lua_State *L, int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -121,13 +121,16 @@ uint64_t args_to_duration(lua_State *L, int idx, const char *what)
     if (lua_type(L, idx) == LUA_TNUMBER) {
         double seconds = lua_tonumber(L, idx);
 
-        if (seconds >= 0 && seconds < 1e9) {
+        if (seconds >= 0 && seconds * 1e9 <= (double)CLI_DURATION_MAX) {
             return (uint64_t)(seconds * 1e9 + 0.5);
         }
     } else if (lua_type(L, idx) == LUA_TSTRING && cli_duration(lua_tostring(L, idx), &ns)) {
         return ns;
     }
-    luaL_error(L, "%s: a time is like \"250us\", \"10ms\", \"1.5s\", or seconds", what);
+    luaL_error(L,
+               "%s: '%s' is no time; a time is like \"250us\", \"10ms\", \"1.5s\", \"5m\", "
+               "\"1h\", \"2d\", or a number of seconds; at most 3650 days",
+               what, luaL_tolstring(L, idx, NULL));
     return 0;
 }
 

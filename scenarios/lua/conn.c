@@ -229,13 +229,17 @@ static int conn_try_send(lua_State *L)
 static int conn_send_many(lua_State *L)
 {
     struct lab_conn *conn = api_check_conn(L, 1);
-    lua_Integer n = luaL_checkinteger(L, 2);
+    lua_Integer n = lua_isinteger(L, 2) ? lua_tointeger(L, 2) : 0;
     struct lab_spec spec;
     uint32_t first = 0, last = 0, index;
     int rc = 0;
 
-    luaL_argcheck(L, n >= 1 && n <= (lua_Integer)LAB_MESSAGES_MAX, 2,
-                  "a number of messages");
+    if (n < 1 || n > (lua_Integer)LAB_MESSAGES_MAX) {
+        return luaL_error(L,
+                          "send_many: how many? c:send_many(n, { front = 10 }), with n "
+                          "from 1 to %d",
+                          (int)LAB_MESSAGES_MAX);
+    }
     api_spec(L, 3, "send_many", &spec);
     api_check_not_ended(L, "send_many", conn);
     for (lua_Integer i = 0; i < n; i++) {

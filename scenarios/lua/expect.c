@@ -62,7 +62,9 @@ static int expect_that(lua_State *L)
     struct expectation *e = push_expectation(L, EXPECT_THAT);
 
     snprintf(e->text, sizeof(e->text), "%s", text);
-    snprintf(e->observed, sizeof(e->observed), "%s", met ? "so it is" : "not so");
+    snprintf(e->observed, sizeof(e->observed), "%s",
+             met ? "so it is"
+                 : "not so at that moment (wait(function() ... end) waits for something)");
     e->state = met ? EXPECT_MET : EXPECT_FAILED;
     return 1;
 }

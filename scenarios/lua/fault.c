@@ -348,7 +348,15 @@ static int fault_accept(lua_State *L)
 {
     lua_Integer n;
 
-    luaL_checktype(L, 1, LUA_TTABLE);
+    if (lua_type(L, 1) == LUA_TSTRING) { /* fault.accept "conn_loss" */
+        lua_settop(L, 1);
+        lua_createtable(L, 1, 0);
+        lua_insert(L, 1);
+        lua_rawseti(L, 1, 1);
+    }
+    if (!lua_istable(L, 1)) {
+        return luaL_error(L, "fault.accept: what? fault.accept { \"conn_loss\", ... }");
+    }
     args_table(L, 1, "fault.accept", NULL, 0, ARRAY_SIZE(fault_consequence_names));
     n = luaL_len(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {

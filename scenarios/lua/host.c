@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/cli/cli.h"
+#include "scenarios/base/text.h"
 
 #define HOOK_EVERY 1000
 #define TRACEBACK_MAX 12
+#define GLOBALS_MAX 200 /* that are looked at for a misspelt one */
 
 /* ---- limits ------------------------------------------------------------------------ */
 
@@ -162,6 +165,41 @@ static void append(struct lua_host *host, const char *text)
     snprintf(host->error + len, sizeof(host->error) - len, "%s", text);
 }
 
+/* "attempt to call a nil value (global 'nodes')": a word that was misspelt, or one that is
+ * not in the sandbox. */
+static void append_hint(lua_State *L, struct lua_host *host, const char *message)
+{
+    static const char *const absent[] = {"io",    "os",       "require",
+                                         "debug", "package",  "dofile",
+                                         "load",  "loadfile", "coroutine"};
+    const char *names[GLOBALS_MAX], *at = strstr(message, "(global '"), *meant;
+    char word[40];
+    size_t n = 0;
+
+    if (at == NULL || !lua_checkstack(L, 4) ||
+        sscanf(at, "(global '%39[A-Za-z0-9_]')", word) != 1) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
+        if (strcmp(word, absent[i]) == 0) {
+            append(host, ": scripts run in a sandbox, where it is not to be had");
+            return;
+        }
+    }
+    lua_pushglobaltable(L);
+    for (lua_pushnil(L); n < GLOBALS_MAX && lua_next(L, -2) != 0; lua_pop(L, 1)) {
+        if (lua_type(L, -2) == LUA_TSTRING) {
+            names[n++] = lua_tostring(L, -2); /* the table keeps it */
+        }
+    }
+    meant = cli_suggest(word, names, n);
+    if (meant != NULL) {
+        append(host, "; did you mean '");
+        append(host, meant);
+        append(host, "'?");
+    }
+}
+
 /* The message behind its position, with the full name of the script. */
 static void write_message(lua_State *L, struct lua_host *host, const char *message)
 {
@@ -208,6 +246,7 @@ static int on_error(lua_State *L)
 
     if (lua_type(L, 1) == LUA_TSTRING) {
         write_message(L, host, lua_tostring(L, 1));
+        append_hint(L, host, lua_tostring(L, 1));
     } else {
         char text[64];
 
@@ -284,6 +323,7 @@ bool lua_host_load(struct lua_host *host, const char *text, size_t len, const ch
     if (!lua_host_call(host, 1, 0)) {
         return false;
     }
+    text = text_begin(text, &len);
     /* A first line "#!..." is for the shell. */
     if (len > 0 && text[0] == '#') {
         const char *end = memchr(text, '\n', len);

@@ -196,6 +196,10 @@ static int api_node(lua_State *L)
         lua_rawseti(L, 1, 1);
     }
     luaL_checkany(L, 1);
+    if (lua_istable(L, 1) && lua_getfield(L, 1, "name") != LUA_TNIL) {
+        return luaL_error(L, "node: the name stands alone, first: node { \"a\", ... }");
+    }
+    lua_settop(L, 1);
     args_table(L, 1, "node", node_options, ARRAY_SIZE(node_options), 1);
     if (lua_geti(L, 1, 1) != LUA_TSTRING) {
         return luaL_error(L,
@@ -303,11 +307,17 @@ static int connect_outside(lua_State *L, struct lab_node *a)
     struct lab_conn *conn;
     int rc;
 
-    if (type < 0) {
-        return luaL_error(L, "connect: say who is there: { type = \"mon\" }");
+    if (lab_node_find(run_of(L)->lab, text) != NULL) {
+        return luaL_error(L,
+                          "connect: '%s' is the name of a node; a node is meant by what "
+                          "node \"%s\" returned, without quotes: a:connect(%s)",
+                          text, text, text);
     }
     if (entity_addrvec_parse(text, ADDR_MSGR2, 0, &addrs, &why) < 0) {
         return luaL_error(L, "connect: '%s' is no address: %s", text, why);
+    }
+    if (type < 0) {
+        return luaL_error(L, "connect: say who is there: { type = \"mon\" }");
     }
     set_policy(L, a, api_entity_type(type), to_policy(L, "connect", name));
     api_start_node(L, a);

@@ -37,6 +37,7 @@ int api_cannot(lua_State *L, int rc, const char *format, ...)
     va_end(args);
     if (rc != -EINVAL || lab_has_met(run->lab, FC_NO_RESOURCE)) {
         memcpy(run->cannot_why, why, sizeof(why));
+        run->cannot_rc = rc;
     }
     return luaL_error(L, "%s", why);
 }

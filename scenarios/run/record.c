@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/text.h"
 
 /* ---- from and to a run ----------------------------------------------------------- */
 
@@ -100,6 +101,7 @@ int record_to_opts(const struct record *record, struct run_opts *opts, char *why
     opts->world.seed = record->seed;
     opts->world.on = record->on;
     opts->world.stack = record->stack;
+    opts->stack_asked = true;
     opts->world.driver = (enum event_driver_kind)driver;
     opts->world.schedule = record->schedule;
     opts->world.profile = record->profile;
@@ -192,15 +194,15 @@ bool record_may_replace(const char *path)
 {
     static const char first[] = "msgrlab decisions ";
     FILE *file = fopen(path, "rbe");
-    char got[sizeof(first)] = "";
+    char got[sizeof(first) + 3] = "";
     size_t n;
 
     if (file == NULL) {
         return true;
     }
-    n = fread(got, 1, sizeof(first) - 1, file);
+    n = fread(got, 1, sizeof(got) - 1, file);
     fclose(file);
-    return n == 0 || strcmp(got, first) == 0;
+    return n == 0 || strncmp(text_begin(got, &n), first, sizeof(first) - 1) == 0;
 }
 
 static int write_text(FILE *file, const char *text)
@@ -273,8 +275,7 @@ int record_write(const char *path, const struct record *record, char *why, size_
 
 /* ---- the command line that repeats a run ----------------------------------------- */
 
-/* As a word for a shell. */
-static void put_word(FILE *out, const char *word)
+void record_put_word(FILE *out, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_-+=./:,@%";
@@ -297,7 +298,7 @@ static void put_word(FILE *out, const char *word)
 static void put_option(FILE *out, const char *option, const char *value)
 {
     fprintf(out, " %s", option);
-    put_word(out, value);
+    record_put_word(out, value);
 }
 
 char *record_again(const struct run_opts *opts)
@@ -311,11 +312,20 @@ char *record_again(const struct run_opts *opts)
         return NULL;
     }
     fprintf(out, "msgrlab run");
-    put_word(out, opts->script);
+    record_put_word(out, opts->script);
     if (strcmp(world->on, "sim") != 0) {
         put_option(out, "--on", world->on);
     }
     fprintf(out, " --seed %" PRIu64, world->seed);
+    if (opts->stack_asked) {
+        put_option(out, "--stack", world->stack);
+    }
+    if (world->device != NULL) {
+        put_option(out, "--device", world->device);
+    }
+    if (world->rdma != NULL) {
+        put_option(out, "--rdma", world->rdma);
+    }
     if (world->schedule != NULL) {
         put_option(out, "--schedule", world->schedule);
     }

@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "scenarios/run/run.h"
 
@@ -80,6 +81,8 @@ int record_parse(const char *name, const char *text, size_t len, struct record *
                  char *why, size_t size);
 void record_fini(struct record *record);
 
+/* A blank and the word, so that a shell takes it for one. */
+void record_put_word(FILE *out, const char *word);
 /* "msgrlab run x.lua --seed 7 --set a=b", malloc'ed. NULL: no memory. */
 char *record_again(const struct run_opts *opts);
 

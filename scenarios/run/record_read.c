@@ -14,6 +14,7 @@
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/run/record.h"
+#include "scenarios/base/text.h"
 
 struct parser {
     const char *name; /* of the file */
@@ -361,10 +362,12 @@ int record_parse(const char *name, const char *text, size_t len, struct record *
         snprintf(why, size, "%s: out of memory", name);
         return -ENOMEM;
     }
+    text = text_begin(text, &len);
     memcpy(record.text, text, len);
+    len = text_unix_lines(record.text, len);
     record.text[len] = '\0';
     p.next = record.text;
-    rc = check_bytes(&p, text, len);
+    rc = check_bytes(&p, record.text, len);
     rc = rc == 0 ? read_version(&p) : rc;
     rc = rc == 0 ? read_header(&p) : rc;
     rc = rc == 0 ? read_decisions(&p) : rc;

@@ -13,6 +13,7 @@
 #include "scenarios/run/run_guard.h"
 #include "viz/join/join.h"
 #include "viz/trace/trace_reader.h"
+#include "scenarios/base/text.h"
 
 #define LEAK_WAIT_NS                                                                       \
     (2 * NSEC_PER_SEC) /* threads leave /proc a little after they are joined */
@@ -158,14 +159,25 @@ static int read_script(const char *path, char **ret, size_t *ret_len)
     return 0;
 }
 
+/* A script about RDMA, on a machine: what has no device there is skipped. */
+static bool is_optional(const struct run_opts *opts)
+{
+    return opts->for_stack && strcmp(opts->world.on, "sim") != 0;
+}
+
 static void fail_script(struct run *run)
 {
     run->cannot =
         run->cannot_why[0] != '\0' && strstr(run->host->error, run->cannot_why) != NULL;
     if (run->cannot && lab_has_met(run->lab, FC_NO_RESOURCE)) {
-        run->skipped = true;
+        run->skipped = run->skip_by_fault = true;
         snprintf(run->skip_reason, sizeof(run->skip_reason), "a fault had it that %s",
                  run->cannot_why);
+        return;
+    }
+    if (run->cannot && run->cannot_rc == -ENODEV && is_optional(&run->opts)) {
+        run->skipped = true;
+        snprintf(run->skip_reason, sizeof(run->skip_reason), "%s", run->cannot_why);
         return;
     }
     run->script_failed = true;
@@ -449,21 +461,47 @@ static void finish_pcap(struct run *run)
     }
 }
 
+/* Nothing was run: the world is not here. */
+static void skip_all(struct run *run, const char *why)
+{
+    run->skipped = true;
+    snprintf(run->skip_reason, sizeof(run->skip_reason), "%s", why);
+    fprintf(run->out, "scenario      %s\n", run->opts.script);
+    run_sign(run, run_summary_skip(run), "");
+}
+
+static const char *why_unreadable(const char *text, size_t len, int rc)
+{
+    const char *wrong = rc == 0 ? text_wrong(text, len) : NULL;
+
+    if (rc == -EISDIR) {
+        return "it is a folder, and no script";
+    }
+    return rc == -EFBIG ? "it is longer than 4 MiB" : rc < 0 ? strerror(-rc) : wrong;
+}
+
 static void run_script_file(struct run *run)
 {
     struct run_opts *opts = &run->opts;
     char why[700] = "", *text = NULL;
     int code, rc = read_script(opts->script, &text, &run->len);
+    const char *wrong = why_unreadable(text, run->len, rc);
 
-    if (rc < 0) {
-        fprintf(run->err, "msgrlab run: cannot read %s: %s\n", opts->script,
-                rc == -EFBIG ? "it is longer than 4 MiB" : strerror(-rc));
+    if (wrong != NULL) {
+        fprintf(run->err, "msgrlab run: cannot read %s: %s\n", opts->script, wrong);
         run_sign(run, EXIT_FILE, "");
+        free(text);
         return;
     }
     trace_hash_init(&run->outcome->script);
     trace_hash_add(&run->outcome->script, text, run->len);
     run->text = text;
+    if (opts->for_world != NULL && strcmp(opts->for_world, opts->world.on) != 0) {
+        snprintf(why, sizeof(why), "this scenario is for --on %s", opts->for_world);
+        skip_all(run, why);
+        free(text);
+        return;
+    }
     opts->world.log = opts->log;
     opts->world.steps = memmem(text, run->len, "steps", strlen("steps")) != NULL;
     opts->world.time_max_ns = opts->timeout_ns + SIM_GRACE_NS;
@@ -472,6 +510,8 @@ static void run_script_file(struct run *run)
         run_guarded(run);
         finish_pcap(run);
         world_close(&run->world);
+    } else if (code == EXIT_CANNOT && is_optional(opts)) {
+        skip_all(run, why);
     } else {
         fprintf(run->err, "msgrlab run: %s\n", why);
         run_sign(run, code, "");

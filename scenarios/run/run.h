@@ -33,6 +33,7 @@
 /* Real time that a simulated run may take: a bound for mistakes, far from what is usual. */
 #define RUN_REAL_TIMEOUT_NS (300 * NSEC_PER_SEC)
 #define RUN_SIGNATURE_BYTES 200
+#define RUN_SCRIPT_PATH 1000
 
 struct run_set {
     const char *key, *value; /* borrowed from the command line */
@@ -42,14 +43,22 @@ struct run_set {
 /* Zero means the default, unless it says otherwise. */
 struct run_opts {
     const char *script; /* its file */
+    const char *name;   /* what it was called on the command line; NULL: its file */
+    /* What the script says it is for, in the comment it begins with: where that is not to
+     * be had, it is skipped, or (require) cannot run. */
+    const char *for_world; /* "sim", "linux"; NULL: any */
+    bool for_stack;        /* its stack, which nobody asked for on the command line */
+    bool require;
+    bool stack_asked; /* world.stack was */
     struct world_opts world;
     uint64_t timeout_ns;      /* by the world's clock; must be set */
     uint64_t real_timeout_ns; /* sim: by the real clock [RUN_REAL_TIMEOUT_NS] */
     uint64_t instructions_max;
     int n_sets;
     struct run_set sets[RUN_SETS_MAX];
-    bool log;   /* keep the decisions for run_outcome.decisions */
-    bool quiet; /* print nothing at all */
+    char found[RUN_SCRIPT_PATH]; /* where `script` points if it was found by name */
+    bool log;                    /* keep the decisions for run_outcome.decisions */
+    bool quiet;                  /* print nothing at all */
     /* sim: the caller watches over the process: no watchdog, no crash handler, and Ctrl-C
      * is its own. */
     bool bare;
@@ -112,6 +121,8 @@ struct run {
     bool in_handler;
     struct lab_inbox *handling; /* owned: the message a handler looks at */
     char skip_reason[240];
+    bool skip_by_fault; /* ... and no wish of the script, nor anything missing here */
+    int cannot_rc;      /* -errno of cannot_why */
     char error[RUN_SIGNATURE_BYTES]; /* first line of the script's error */
 
     /* What the end found out. */
@@ -131,7 +142,9 @@ bool run_is_stopped(void *run);
 struct run *run_of(lua_State *L);
 
 /* run_summary.c: prints how it ended; returns the exit code. */
-int run_summary(const struct run *run);
+int run_summary(struct run *run);
+/* The same for one that was skipped: its last line. */
+int run_summary_skip(struct run *run);
 /* Expectations that failed; those that are awaited still, too, if `pending`. */
 void run_print_expectations(const struct run *run, bool pending);
 /* run_outcome.c: fills in code, signature and what else of the outcome the run itself

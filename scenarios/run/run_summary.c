@@ -169,6 +169,17 @@ static void print_numbers(const struct run *run)
     fputc('\n', run->out);
 }
 
+/* A script that cannot fail was perhaps not meant so. */
+static void print_empty(const struct run *run)
+{
+    if (run->lab->n_nodes == 0) {
+        fprintf(run->err, "note: the script makes no node: nothing was tested\n");
+    } else if (run->expectations.n == 0) {
+        fprintf(run->err, "note: the script expects nothing (expect.delivered(b, n), ...): "
+                          "only a broken promise can make it fail\n");
+    }
+}
+
 static void print_unused(const struct run *run)
 {
     for (int i = 0; i < run->opts.n_sets; i++) {
@@ -214,7 +225,20 @@ static int judge_run(const struct run *run, int faults, const char **ret_word)
     return EXIT_OK;
 }
 
-int run_summary(const struct run *run)
+int run_summary_skip(struct run *run)
+{
+    bool must = run->opts.require && !run->skip_by_fault;
+
+    if (must) {
+        snprintf(run->error, sizeof(run->error), "%.180s", run->skip_reason);
+    }
+    fprintf(run->out, "result        %s: %s\n",
+            must ? "cannot run here (--require)" : "skipped", run->skip_reason);
+    fflush(run->out);
+    return must ? EXIT_CANNOT : EXIT_OK;
+}
+
+int run_summary(struct run *run)
 {
     const char *word;
     int faults, code;
@@ -236,13 +260,13 @@ int run_summary(const struct run *run)
     }
     if (code == EXIT_OK && !run->skipped) {
         print_unused(run);
+        print_empty(run);
     }
     print_numbers(run);
     if (run->skipped && code == EXIT_OK) {
-        fprintf(run->out, "result        skipped: %s\n", run->skip_reason);
-    } else {
-        fprintf(run->out, "result        %s\n", word);
+        return run_summary_skip(run);
     }
+    fprintf(run->out, "result        %s\n", word);
     fflush(run->out);
     return code;
 }

@@ -78,7 +78,7 @@ run bad-world 2 run scenarios/hello.lua --on mars && says bad-world "valid: linu
 run bad-schedule 2 run scenarios/hello.lua --schedule lifo &&
     says bad-schedule "valid: fifo, random, pct"
 [ -n "$(ls /sys/class/infiniband 2>/dev/null)" ] || run no-rdma 4 run scenarios/hello.lua --on linux --stack rdma
-run no-script 5 run scenarios/helo.lua && says no-script "scenarios/hello.lua"
+run no-script 5 run scenarios/helo.lua && says no-script "did you mean 'hello'?"
 run no-script-2 2 run && says no-script-2 "which script?"
 run directory 5 run scenarios
 run unused-set 0 run scenarios/hello.lua --set pins=3 &&

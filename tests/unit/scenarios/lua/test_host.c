@@ -299,6 +299,9 @@ START_TEST(test_first_line_for_the_shell)
 {
     expect_output("#!/usr/bin/env x\nprint 'here'", "here\n");
     expect_error("#!x\nerror 'x'", "some/script.lua:2: x");
+    expect_output("\xef\xbb\xbfprint 'here'", "here\n");
+    expect_error("\xef\xbb\xbf#!x\r\nerror 'x'\r\n", "some/script.lua:2: x");
+    expect_error("\xef\xbbprint 'here'", "some/script.lua:1: ");
     expect_output("#", "");
 }
 END_TEST

@@ -365,7 +365,8 @@ static const struct {
     {HEADER "log full\n\nsneeze main 1 1\nend 1\n", "x.rec:12: no such site"},
     {HEADER "log none\n\npreempt main 1 1\nend 1\n", "x.rec:13: decisions, and a header"},
     {"msgrlab decisions 1\nscript \001.lua\n", "x.rec:2: a byte 0x01 is no text"},
-    {"msgrlab decisions 1\r\n", "x.rec:1: a byte 0x0d is no text"},
+    {"msgrlab decisions 1\r", "x.rec:1: a byte 0x0d is no text"},
+    {"msgrlab decisions 1\r\r\n", "x.rec:1: a byte 0x0d is no text"},
 };
 
 START_TEST(a_damaged_record_is_refused_with_its_line)
@@ -398,6 +399,29 @@ START_TEST(a_cut_record_is_refused_everywhere)
         ck_assert_msg(record_parse("x", copy, len, &record, why, sizeof(why)) == -EINVAL,
                       "a zero at %zu", cut);
     }
+}
+END_TEST
+
+/* A record that went through an editor of Windows: a mark at its beginning, other ends of
+ * lines. */
+START_TEST(what_editors_do_to_a_record_does_no_harm)
+{
+    static const char text[] =
+        "\xef\xbb\xbf" HEADER "log full\n\npreempt a/app-0 3 2\nend 1\n";
+    char windows[2 * sizeof(text)], why[300] = "";
+    struct record record;
+    size_t n = 0;
+
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '\n') {
+            windows[n++] = '\r';
+        }
+        windows[n++] = *p;
+    }
+    ck_assert_msg(record_parse("x", windows, n, &record, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_uint_eq(record.n_decisions, 1);
+    ck_assert_str_eq(record.decisions, "preempt a/app-0 3 2\n");
+    record_fini(&record);
 }
 END_TEST
 
@@ -474,6 +498,7 @@ int main(void)
     tcase_add_loop_test(records, a_damaged_record_is_refused_with_its_line, 0,
                         ARRAY_SIZE(damages));
     tcase_add_test(records, a_cut_record_is_refused_everywhere);
+    tcase_add_test(records, what_editors_do_to_a_record_does_no_harm);
     tcase_add_test(records, what_cannot_be_repeated_is_said);
     tcase_add_test(records, the_command_that_repeats_a_run);
     tcase_add_test(records, seeds_of_a_range);
