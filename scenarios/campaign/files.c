@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* files.c: what a campaign has found, as JSON and as JUnit's XML. */
+/* files.c: what a campaign has found, as JSON; and files that appear whole. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -10,13 +10,7 @@
 
 /* ---- a file, whole or not at all --------------------------------------------------- */
 
-struct out_file {
-    char temporary[700];
-    const char *path;
-    FILE *file;
-};
-
-static int open_out(const char *path, struct out_file *ret)
+int report_open(const char *path, struct report_file *ret)
 {
     ret->path = path;
     snprintf(ret->temporary, sizeof(ret->temporary), "%s.part", path);
@@ -24,7 +18,7 @@ static int open_out(const char *path, struct out_file *ret)
     return ret->file != NULL ? 0 : -errno;
 }
 
-static int close_out(struct out_file *out)
+int report_close(struct report_file *out)
 {
     int rc = ferror(out->file) ? -EIO : 0;
 
@@ -115,8 +109,8 @@ static const char *stop_name(enum campaign_stop stop)
 
 int report_json(const struct report *r, const char *path)
 {
-    struct out_file file;
-    int rc = open_out(path, &file);
+    struct report_file file;
+    int rc = report_open(path, &file);
     FILE *out = file.file;
 
     if (rc < 0) {
@@ -141,8 +135,8 @@ int report_json(const struct report *r, const char *path)
             r->ended_ns - r->began_ns, r->cpu_ns, r->virtual_ns);
     fprintf(out,
             "  \"points\": %" PRIu64 ", \"records\": %" PRIu64 ", \"messages\": %" PRIu64
-            ", \"trace_hashes\": %" PRIu64 ",\n",
-            r->points, r->records, r->messages, r->hashes.used);
+            ", \"unsent\": %" PRIu64 ", \"trace_hashes\": %" PRIu64 ",\n",
+            r->points, r->records, r->messages, r->unsent, r->hashes.used);
     put_json_faults(r, out);
     if (r->coverage) {
         reach_json(r->tally, out);
@@ -152,80 +146,5 @@ int report_json(const struct report *r, const char *path)
         put_json_failure(r, f, out);
     }
     fputs("  ]\n}\n", out);
-    return close_out(&file);
-}
-
-/* ---- JUnit ------------------------------------------------------------------------ */
-
-static void put_xml(FILE *out, const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        switch (*p) {
-        case '<':
-            fputs("&lt;", out);
-            break;
-        case '>':
-            fputs("&gt;", out);
-            break;
-        case '&':
-            fputs("&amp;", out);
-            break;
-        case '"':
-            fputs("&quot;", out);
-            break;
-        default:
-            fputc(*p >= 0x20 && *p < 0x7f ? *p : '?', out);
-        }
-    }
-}
-
-static void put_case(const struct report *r, const char *name, FILE *out)
-{
-    fputs("  <testcase classname=\"", out);
-    put_xml(out, r->run->script);
-    fprintf(out, "\" name=\"%s\">", name);
-}
-
-static void put_junit_failure(const struct report *r, const struct campaign_failure *f,
-                              FILE *out)
-{
-    const struct report_saved *s = report_find_saved(r, f->kept.signature);
-    char name[64];
-
-    snprintf(name, sizeof(name), "seed %" PRIu64, f->kept.seed);
-    put_case(r, name, out);
-    fputs("<failure message=\"", out);
-    put_xml(out, f->kept.signature);
-    fprintf(out, "\">%" PRIu64 " seeds fail like this.\n", f->count);
-    if (s != NULL && s->path[0] != '\0') {
-        fputs("msgrlab replay ", out);
-        put_xml(out, s->path);
-        fputc('\n', out);
-    }
-    fputs("</failure></testcase>\n", out);
-}
-
-int report_junit(const struct report *r, const char *path)
-{
-    struct out_file file;
-    int rc = open_out(path, &file);
-    char name[96];
-
-    if (rc < 0) {
-        return rc;
-    }
-    fprintf(file.file,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"campaign\" "
-            "tests=\"%" PRIu64 "\" failures=\"%" PRIu64 "\" errors=\"0\" skipped=\"0\" "
-            "time=\"%.3f\">\n",
-            r->failures.kinds + 1, r->failures.kinds,
-            (double)(r->ended_ns - r->began_ns) / 1e9);
-    snprintf(name, sizeof(name), "%" PRIu64 " seeds passed", r->done - r->failures.count);
-    put_case(r, name, file.file);
-    fputs("</testcase>\n", file.file);
-    for (const struct campaign_failure *f = r->failures.first; f != NULL; f = f->next) {
-        put_junit_failure(r, f, file.file);
-    }
-    fputs("</testsuite>\n", file.file);
-    return close_out(&file);
+    return report_close(&file);
 }

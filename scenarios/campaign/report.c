@@ -9,6 +9,7 @@
 
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
+#include "scenarios/run/record.h"
 
 #define LINE_EVERY_NS (5 * NSEC_PER_SEC) /* of progress, not on a terminal */
 
@@ -30,6 +31,7 @@ void report_fini(struct report *r)
         free(r->saved);
         r->saved = next;
     }
+    report_free_cases(r);
     campaign_failures_fini(&r->failures);
     campaign_hashes_fini(&r->hashes);
     campaign_tally_free(r->tally);
@@ -45,6 +47,7 @@ void report_take(struct report *r, const struct campaign_result *result)
     r->points += result->points;
     r->records += result->records;
     r->messages += result->messages;
+    r->unsent += result->unsent;
     if (result->hashed) {
         campaign_hashes_add(&r->hashes, result->hash);
     }
@@ -191,14 +194,21 @@ static void print_saved(const struct report_saved *s, FILE *out)
     if (s->path[0] == '\0') {
         return;
     }
-    fprintf(out, "      msgrlab replay %s\n", s->path);
+    fprintf(out, "      msgrlab replay");
+    record_put_word(out, s->path);
     if (s->logged && s->repeats) {
+        char small[sizeof(s->path) + 16];
         size_t len = strlen(s->path);
 
         len -= len > 4 && strcmp(s->path + len - 4, ".rec") == 0 ? 4 : 0;
-        fprintf(out, "      msgrlab shrink %s -o %.*s.small.rec     (%u decisions)\n",
-                s->path, (int)len, s->path, s->decisions);
+        snprintf(small, sizeof(small), "%.*s.small.rec", (int)len, s->path);
+        fprintf(out, "\n      msgrlab shrink");
+        record_put_word(out, s->path);
+        fprintf(out, " -o");
+        record_put_word(out, small);
+        fprintf(out, "     (%u decisions)", s->decisions);
     }
+    fputc('\n', out);
 }
 
 static void print_failures(const struct report *r, FILE *out)
@@ -279,6 +289,13 @@ void report_summary(const struct report *r, FILE *out)
             "totals        %" PRIu64 " scheduling points, %" PRIu64 " records, %" PRIu64
             " messages\n",
             r->points, r->records, r->messages);
+    if (r->unsent != 0) {
+        fprintf(out,
+                "unsent        %" PRIu64
+                " messages: the session was over, or a fault kept a "
+                "sender from starting\n",
+                r->unsent);
+    }
     fprintf(out, "trace hashes  %" PRIu64 " different\n", r->hashes.used);
     fprintf(out, "faults        ");
     print_faults(r, out);

@@ -23,6 +23,10 @@
 #define TALLY_WC 768    /* + enum ibv_wc_status */
 #define TALLY_ASYNC 832 /* + enum ibv_event_type */
 
+#define REPORT_SEEDS_MAX                                                                   \
+    1000 /* failing seeds with a case of their own; others are counted */
+#define REPORT_BLOCKS_MAX 1000 /* cases for the others, of 100, 1000, ... seeds each */
+
 /* A failure that was run once more to be kept. */
 struct report_saved {
     struct report_saved *next;
@@ -36,6 +40,17 @@ struct report_saved {
     char other[CAMPAIGN_SIGNATURE]; /* how it ended instead, if it does not repeat */
 };
 
+/* For JUnit: what became of some seeds that follow each other. */
+struct report_block {
+    uint64_t done, failed, skipped, real_ns;
+};
+
+/* For JUnit: a seed that failed. */
+struct report_seed {
+    uint64_t seed, real_ns;
+    const struct campaign_failure *kind; /* borrowed from the report's failures */
+};
+
 struct report {
     const struct run_opts *run; /* borrowed: of every seed */
     struct os *os;              /* borrowed: the real clock */
@@ -46,7 +61,7 @@ struct report {
     enum campaign_stop stop;
 
     uint64_t done, skipped, verified;
-    uint64_t virtual_ns, busy_ns, points, records, messages;
+    uint64_t virtual_ns, busy_ns, points, records, messages, unsent;
     uint64_t cpu_ns; /* processor time of all workers; set before the summary */
     struct campaign_failures failures;
     struct campaign_hashes hashes;
@@ -55,6 +70,12 @@ struct report {
     bool coverage;                 /* print what was reached */
     const char *const *must_reach; /* borrowed: names */
     int n_must_reach;
+
+    /* junit.c; all NULL and 0 without report_keep_cases. */
+    struct report_block *blocks; /* owned */
+    uint64_t n_blocks, block_size;
+    struct report_seed *seeds_failed; /* owned; the first REPORT_SEEDS_MAX */
+    uint64_t n_seeds_failed;
 
     bool on_terminal;
     uint64_t shown_ns; /* when progress was printed last */
@@ -75,6 +96,24 @@ void report_end_progress(struct report *r);
 void report_summary(const struct report *r, FILE *out);
 /* 0, or a negative errno: the file appears whole or not at all. */
 int report_json(const struct report *r, const char *path);
+
+/* A file that is written beside its place. 0 or a negative errno. */
+struct report_file {
+    char temporary[700];
+    const char *path; /* borrowed */
+    FILE *file;
+};
+int report_open(const char *path, struct report_file *ret);
+int report_close(struct report_file *file);
+
+/* junit.c: cases are kept from here on, for report_junit; before the first result.
+ * 0 or -ENOMEM. */
+int report_keep_cases(struct report *r);
+/* A result; `kind`: of a failure, else NULL. */
+void report_take_case(struct report *r, const struct campaign_result *result,
+                      const struct campaign_failure *kind);
+void report_free_cases(struct report *r);
+/* As report_json. */
 int report_junit(const struct report *r, const char *path);
 
 /* reach.c: what can be reached: "S3_QUEUE", "sock:CLOSED", "proto:READY",

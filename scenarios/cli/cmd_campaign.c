@@ -33,6 +33,7 @@ enum {
     OPT_COVERAGE,
     OPT_MUST_REACH,
     OPT_QUIET,
+    OPT_ON, /* so that it can be said that there is none */
 };
 
 static const struct option options[] = {
@@ -48,13 +49,14 @@ static const struct option options[] = {
     {"coverage", no_argument, NULL, OPT_COVERAGE},
     {"must-reach", required_argument, NULL, OPT_MUST_REACH},
     {"quiet", no_argument, NULL, OPT_QUIET},
+    {"on", required_argument, NULL, OPT_ON},
     RUN_CLI_OPTIONS,
     CLI_HELP,
     {NULL, 0, NULL, 0}};
 
 static const char help[] =
-    "usage: msgrlab campaign SCRIPT.lua --seeds A..B [OPTION...]\n"
-    "\n"
+    "usage: msgrlab campaign SCRIPT --seeds A..B [OPTION...]\n"
+    "\n" RUN_CLI_SCRIPT_HELP "\n"
     "Runs the scenario in the simulated world for every seed from A to B, in several\n"
     "processes. Failures of the same name are counted as one; of each, the shortest run "
     "is\n"
@@ -69,7 +71,10 @@ static const char help[] =
     "  --max-failures N stop after so many; default 1000, 0: never\n"
     "  --verify N%      run N of 100 passing seeds twice and compare the trace hashes\n"
     "  --json FILE      the summary for programs\n"
-    "  --junit FILE     the same for CI systems\n"
+    "  --junit FILE     for CI systems, as JUnit's XML: a case for each failing seed, "
+    "with\n"
+    "                   the command that repeats it, and one for every 100 others (1000\n"
+    "                   and so on when they are many)\n"
     "  --coverage       print how often each kind of event, state, completion error and\n"
     "                   asynchronous event was reached; with --json in the file, too\n"
     "  --must-reach NAME  a campaign that never came to this (a name of --coverage)\n"
@@ -146,6 +151,7 @@ static void fill_result(const struct run_outcome *o, struct campaign_result *ret
     ret->points = o->points;
     ret->records = o->records;
     ret->messages = o->messages;
+    ret->unsent = o->unsent;
     snprintf(ret->signature, sizeof(ret->signature), "%s", o->signature);
 }
 
@@ -215,9 +221,11 @@ static void on_result(void *arg, const struct campaign_result *result)
 
     report_take(&c->report, result);
     if (result->end == CAMPAIGN_PASSED) {
+        report_take_case(&c->report, result, NULL);
         return;
     }
     failure = campaign_failures_add(&c->report.failures, result, &is_new);
+    report_take_case(&c->report, result, failure);
     if (failure != NULL && is_new) {
         if (!c->quiet) {
             report_end_progress(&c->report);
@@ -289,6 +297,9 @@ static int conclude(struct campaign_cmd *c)
     }
     save_better(c);
     report_summary(r, stdout);
+    if (r->messages == 0 && r->done > r->skipped && r->failures.count == 0) {
+        printf("note          no seed delivered a message: does the script do anything?\n");
+    }
     unreached = complain_unreached(c);
     written = write_reports(c);
     code = report_exit_code(r);
@@ -314,8 +325,14 @@ static int run_campaign(struct campaign_cmd *c)
                          .seeds = campaign_seeds(&c->opts),
                          .jobs = c->opts.jobs,
                          .coverage = r->coverage,
+                         .must_reach = c->must_reach,
                          .n_must_reach = r->n_must_reach};
     report_init(r);
+    if (c->junit != NULL && report_keep_cases(r) < 0) {
+        fprintf(stderr, "msgrlab campaign: no memory for the cases of --junit\n");
+        report_fini(r);
+        return EXIT_CANNOT;
+    }
     c->opts.tally = r->tally;
     if (r->coverage || r->n_must_reach > 0) {
         c->run.world.observer = (struct world_observer){observe, r->tally};
@@ -414,14 +431,17 @@ static int take_option(int option, char *value, struct campaign_cmd *c)
     switch (option) {
     case OPT_SEEDS:
         c->has_seeds = run_cli_seeds(value, &c->opts.first, &c->opts.last);
-        return wants(c->has_seeds, "--seeds", "a range like 1..1000", value);
+        return c->has_seeds ? EXIT_OK : run_cli_bad_seeds("campaign", value);
+    case OPT_ON:
+        return cli_usage_error("campaign", "--on is for msgrlab run: a campaign is always "
+                                           "in the simulated world");
     case OPT_JOBS:
         return wants(take_jobs(value, &c->opts), "--jobs", "a number from 1 to 256", value);
     case OPT_SHARD:
         return wants(take_shard(value, &c->opts), "--shard", "I/N, like 1/4", value);
     case OPT_TIME:
         return wants(cli_duration(value, &c->opts.time_max_ns) && c->opts.time_max_ns > 0,
-                     "--time", "a time like 10m", value);
+                     "--time", CLI_DURATION_FORM, value);
     case 'o':
         c->dir = value;
         return EXIT_OK;
@@ -451,9 +471,10 @@ static int take_option(int option, char *value, struct campaign_cmd *c)
 
 static int check_script(int argc, char **argv, struct campaign_cmd *c)
 {
-    if (argc - optind != 1) {
-        return cli_usage_error("campaign",
-                               argc == optind ? "which script?" : "one script at a time");
+    int code = run_cli_one_script("campaign", argc, argv);
+
+    if (code != EXIT_OK) {
+        return code;
     }
     if (!c->has_seeds) {
         return cli_usage_error("campaign", "which seeds? --seeds A..B");

@@ -43,7 +43,7 @@ struct campaign_result {
     uint8_t poisoned; /* the process must run no other seed */
     uint8_t again;    /* it was run twice, for comparison */
     uint64_t hash[2];
-    uint64_t virtual_ns, real_ns, points, records, messages;
+    uint64_t virtual_ns, real_ns, points, records, messages, unsent;
     char signature[CAMPAIGN_SIGNATURE]; /* "" when passed */
 };
 

@@ -34,10 +34,8 @@ says order "expectation $scripts/order.lua:8 a comes first"
 json order "$tmp/order.json" 'j["done"] == 100 and j["code"] == 1 and j["ended"] == "done"'
 json order "$tmp/order.json" 'len(j["failures"]) == 1 and j["failures"][0]["repeats"]'
 json order "$tmp/order.json" 'j["failures"][0]["class"] == "expectation"'
-if command -v xmllint >/dev/null; then
-    checks=$((checks + 1))
-    xmllint --noout "$tmp/order.xml" || fail "order: the JUnit file is no XML" "$tmp/order.xml"
-fi
+checks=$((checks + 1))
+python3 "$here/junit.py" "$tmp/order.xml" || fail "order: that is not JUnit's XML" "$tmp/order.xml"
 record=$(ls "$tmp"/kept/order-expectation-*.rec)
 run order-replay 1 replay "$record"
 says order-replay "the same run"
