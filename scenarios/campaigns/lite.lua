@@ -58,9 +58,9 @@ if world.stack == "rdma" then fault.accept { "no_resource" } end
 for i, session in ipairs(sessions) do
     local threads = pick("threads_" .. i, { 0, 1, 2 })
     if threads > 0 then -- fewer, where threads are scarce
-        pcall(session.from.sender_threads, session.from, session.conn, threads, 50 // threads, spec)
+        session.from:sender_threads(session.conn, threads, 50 // threads, spec)
     else
-        pcall(session.conn.send_many, session.conn, 50, spec) -- it may be over already
+        session.conn:send_many(50, spec)
     end
 end
 sleep(pick("chaos", { "2ms", "200us", "20ms", "300ms" }))
