@@ -31,7 +31,6 @@ void report_fini(struct report *r)
         free(r->saved);
         r->saved = next;
     }
-    report_free_cases(r);
     campaign_failures_fini(&r->failures);
     campaign_hashes_fini(&r->hashes);
     campaign_tally_free(r->tally);

@@ -330,6 +330,7 @@ static int run_campaign(struct campaign_cmd *c)
     report_init(r);
     if (c->junit != NULL && report_keep_cases(r) < 0) {
         fprintf(stderr, "msgrlab campaign: no memory for the cases of --junit\n");
+        report_free_cases(r);
         report_fini(r);
         return EXIT_CANNOT;
     }
@@ -345,11 +346,13 @@ static int run_campaign(struct campaign_cmd *c)
     if (rc < 0) {
         fprintf(stderr, "msgrlab campaign: cannot go on: %s\n",
                 rc == -ECHILD ? "workers die without running a seed" : strerror(-rc));
+        report_free_cases(r);
         report_fini(r);
         return EXIT_CANNOT;
     }
     r->stop = (enum campaign_stop)rc;
     rc = conclude(c);
+    report_free_cases(r);
     report_fini(r);
     return rc;
 }

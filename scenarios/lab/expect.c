@@ -8,6 +8,7 @@
 
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
+#include "scenarios/lab/toll.h"
 #include "viz/join/join.h"
 
 const char *const expect_ops[EXPECT_OPS] = {"==", "~=", "<", "<=", ">", ">="};

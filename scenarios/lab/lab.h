@@ -308,7 +308,12 @@ int lab_connect_outside(struct lab_node *node, int peer_type,
                         struct lab_conn **ret);
 void lab_conn_close(struct lab_conn *conn);
 /* Under the lock: the script ends it at this end, by `how`; nothing is closed here. */
-void lab_conn_end(struct lab_conn *conn, enum lab_end how);
+static inline void lab_conn_end(struct lab_conn *conn, enum lab_end how)
+{
+    conn->closed = true;
+    conn->end = conn->end != LAB_END_NOT ? conn->end : how;
+    conn->lab->ended = true;
+}
 /* The connection with a reference for the caller, or NULL if it is over. Any thread. */
 struct connection *lab_conn_get(struct lab_conn *conn);
 /* The ledger of sends by address from `node` to `peer`. NULL: no memory. */
@@ -383,29 +388,5 @@ struct lab_sums {
  */
 void lab_sums(struct lab *lab, const struct lab_node *to, const struct lab_node *from,
               const struct lab_ledger *ledger, struct lab_sums *ret);
-
-/* ---- what faults took (toll.c) ---- */
-
-/* A lossy session that a fault ends takes with it what had not arrived, and what is said
- * after its end is not sent at all. Neither is a failure of the messenger; both are told. A
- * session that ends in a world where nothing can have ended it explains nothing. */
-struct lab_toll {
-    uint64_t lost;   /* accepted by a lossy session, and gone with it */
-    uint64_t unsent; /* said when the session was over */
-    /* All that was accepted and did not arrive is among `lost`; and faults took something
-     * somewhere, so that fewer messages (answers to lost ones) may have been sent at all.
-     */
-    bool settled;
-};
-/* Of messages to `to` (NULL: all), as lab_sums. Takes the lock. */
-void lab_toll(struct lab *lab, const struct lab_node *to, const struct lab_node *from,
-              const struct lab_ledger *only, struct lab_toll *ret);
-/* A fault took this message, or it was not sent because a fault had ended the session. */
-bool lab_took(struct lab *lab, const struct lab_ledger *ledger,
-              const struct lab_entry *entry);
-/* A ledger with messages that were not sent because the session had ended, and nothing in
- * this run may have ended it: no fault, not the script, no time-out that it set. NULL:
- * there is none. Takes the lock. */
-const struct lab_ledger *lab_unexplained(struct lab *lab);
 
 #endif

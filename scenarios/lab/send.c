@@ -195,13 +195,6 @@ struct connection *lab_conn_get(struct lab_conn *c)
     return conn;
 }
 
-void lab_conn_end(struct lab_conn *c, enum lab_end how)
-{
-    c->closed = true;
-    c->end = c->end != LAB_END_NOT ? c->end : how;
-    c->lab->ended = true;
-}
-
 void lab_conn_close(struct lab_conn *c)
 {
     struct connection *conn;

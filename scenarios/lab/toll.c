@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * toll.c: what faults took: messages that went with a session, and those that were said
- * when it was over. For expectations, which demand what was accepted and not what a fault
- * legally takes.
- */
+/* toll.c: what a session may have lost to a fault, and what not. */
+#include "scenarios/lab/toll.h"
+
 #include "engine/util.h"
-#include "scenarios/lab/lab.h"
 #include "sim/faults/faults.h"
 
 /* Whether anything in this run may end a transport: something that only takes time does

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/lab/toll.h"
 #include "scenarios/run/run.h"
 
 static const struct expectation *first_failed(const struct run *run)

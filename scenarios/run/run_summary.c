@@ -10,6 +10,7 @@
 
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
+#include "scenarios/lab/toll.h"
 #include "scenarios/run/run.h"
 
 static bool has_outsiders(const struct lab *lab)
