@@ -186,11 +186,10 @@ const char *const world_schedules[4] = {"fifo", "random", "pct", "starve"};
 #define SIM_LOOPBACK_NS (5 * NSEC_PER_USEC)
 #define SIM_CALL_NS 200
 #define SIM_SHORT_IO_RATE 32       /* of 1024 reads and writes */
-#define SIM_STACK_BYTES (1u << 20) /* the Lua host runs on one */
 
 struct sim_stacks *world_stacks_new(void)
 {
-    return sim_stacks_new(SIM_STACK_BYTES);
+    return sim_stacks_new(WORLD_STACK_BYTES);
 }
 
 /* The knobs of the profile. They say what the world is made of, so they are drawn before
@@ -225,7 +224,7 @@ static int make_sim(struct world *w, const struct world_opts *opts, char *why, s
         .link = {.latency_ns = SIM_LATENCY_NS, .jitter_ns = SIM_JITTER_NS},
         .loopback = {.latency_ns = SIM_LOOPBACK_NS},
         .fds_max = 16384,
-        .stack_bytes = SIM_STACK_BYTES,
+        .stack_bytes = WORLD_STACK_BYTES,
         .stacks = opts->stacks,
         .strict = true,
         .defaults = opts->decisions != NULL,

@@ -45,7 +45,7 @@ void api_push_conn(lua_State *L, struct lab_conn *conn);
 struct lab_conn *api_check_conn(lua_State *L, int idx);
 struct lab_conn *api_test_conn(lua_State *L, int idx);
 struct api_message *api_check_message(lua_State *L, int idx);
-void api_push_message(lua_State *L, struct lab_ledger *ledger, uint32_t index);
+void api_push_message(lua_State *L, struct lab_ledger *ledger, lua_Integer index);
 /* The options at idx as what to send. Literals point into the table. */
 void api_spec(lua_State *L, int idx, const char *what, struct lab_spec *ret);
 /* Raises when the script itself has ended that connection (NULL: it is none): using it is a
@@ -53,8 +53,8 @@ void api_spec(lua_State *L, int idx, const char *what, struct lab_spec *ret);
 void api_check_not_ended(lua_State *L, const char *what, const struct lab_conn *conn);
 /* Sends one, or counts it as unsent if the session is over; raises what else goes wrong. */
 uint32_t api_send(lua_State *L, struct lab_ledger *ledger, const struct lab_spec *spec);
-/* Calls the handler on top of the stack with a received message. */
-void api_call_handler(lua_State *L, struct lab_inbox *item);
+/* Calls the handler on top of the stack with the message that is being handled. */
+void api_call_handler(lua_State *L);
 
 /* expect.c */
 void api_open_expect(lua_State *L);

@@ -7,6 +7,7 @@
 
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
+#include "scenarios/lua/host.h"
 
 int args_unknown(lua_State *L, const char *what, const char *kind, const char *word,
                  const char *const *names, size_t n)
@@ -54,6 +55,11 @@ void args_table(lua_State *L, int idx, const char *what, const char *const *keys
         luaL_error(L, "%s: options are a table { ... }, not a %s", what,
                    luaL_typename(L, idx));
     }
+    if (lua_getmetatable(L, idx)) {
+        luaL_error(L, "%s: options are a plain table; this one has a metatable, which could "
+                      "answer otherwise each time it is asked",
+                   what);
+    }
     for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
         if (lua_type(L, -2) == LUA_TSTRING) {
             if (!is_listed(lua_tostring(L, -2), keys, n)) {
@@ -61,11 +67,30 @@ void args_table(lua_State *L, int idx, const char *what, const char *const *keys
             }
         } else if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) < 1 ||
                    lua_tointeger(L, -2) > positional) {
-            lua_pushvalue(L, -2);
+            lua_sandbox_tostring(L, -2); /* shows no address */
             luaL_error(L, "%s: the value at [%s] has no name; write NAME = VALUE", what,
-                       luaL_tolstring(L, -1, NULL));
+                       lua_tostring(L, -1));
         }
     }
+}
+
+int args_field(lua_State *L, int idx, const char *key)
+{
+    idx = lua_absindex(L, idx);
+    lua_pushstring(L, key);
+    return lua_rawget(L, idx);
+}
+
+lua_Integer args_to_integer(lua_State *L, int idx, const char *what, const char *key,
+                            lua_Integer min, lua_Integer max)
+{
+    int is_integer;
+    lua_Integer value = lua_tointegerx(L, idx, &is_integer);
+
+    if (!is_integer || lua_type(L, idx) != LUA_TNUMBER || value < min || value > max) {
+        luaL_error(L, "%s: %s is a whole number from %I to %I", what, key, min, max);
+    }
+    return value;
 }
 
 lua_Integer args_integer(lua_State *L, int idx, const char *what, const char *key,
@@ -73,13 +98,8 @@ lua_Integer args_integer(lua_State *L, int idx, const char *what, const char *ke
 {
     lua_Integer value = fallback;
 
-    if (lua_getfield(L, idx, key) != LUA_TNIL) {
-        int is_integer;
-
-        value = lua_tointegerx(L, -1, &is_integer);
-        if (!is_integer || lua_type(L, -1) != LUA_TNUMBER || value < min || value > max) {
-            luaL_error(L, "%s: %s is a whole number from %I to %I", what, key, min, max);
-        }
+    if (args_field(L, idx, key) != LUA_TNIL) {
+        value = args_to_integer(L, -1, what, key, min, max);
     }
     lua_pop(L, 1);
     return value;
@@ -89,7 +109,7 @@ bool args_boolean(lua_State *L, int idx, const char *what, const char *key, bool
 {
     bool value = fallback;
 
-    if (lua_getfield(L, idx, key) != LUA_TNIL) {
+    if (args_field(L, idx, key) != LUA_TNIL) {
         if (!lua_isboolean(L, -1)) {
             luaL_error(L, "%s: %s is true or false", what, key);
         }
@@ -104,7 +124,7 @@ const char *args_string(lua_State *L, int idx, const char *what, const char *key
 {
     const char *value = fallback;
 
-    if (lua_getfield(L, idx, key) != LUA_TNIL) {
+    if (args_field(L, idx, key) != LUA_TNIL) {
         if (lua_type(L, -1) != LUA_TSTRING) {
             luaL_error(L, "%s: %s is a string", what, key);
         }
@@ -140,7 +160,7 @@ uint64_t args_duration(lua_State *L, int idx, const char *what, const char *key,
     uint64_t ns = fallback_ns;
     char call[80];
 
-    if (lua_getfield(L, idx, key) != LUA_TNIL) {
+    if (args_field(L, idx, key) != LUA_TNIL) {
         snprintf(call, sizeof(call), "%s: %s", what, key);
         ns = args_to_duration(L, -1, call);
     }
@@ -169,7 +189,7 @@ int args_choice(lua_State *L, int idx, const char *what, const char *key,
 {
     int choice = -1;
 
-    if (lua_getfield(L, idx, key) != LUA_TNIL) {
+    if (args_field(L, idx, key) != LUA_TNIL) {
         choice = args_to_choice(L, -1, what, key, names, n);
     }
     lua_pop(L, 1);

@@ -14,11 +14,18 @@
 
 #include <lua.h>
 
-/* A table at idx with these keys at most, and up to `positional` values without key. nil
- * becomes an empty table. */
+/*
+ * A table at idx with these keys at most, and up to `positional` values without key. nil
+ * becomes an empty table. One with a metatable is refused: reading it could run the script,
+ * give another value the second time, or one that nothing keeps alive. So everything else
+ * here, and whoever reads an option, looks at the table itself (raw), and what it finds
+ * lives as long as the table does.
+ */
 void args_table(lua_State *L, int idx, const char *what, const char *const *keys, size_t n,
                 int positional);
 
+/* Pushes the table's field; returns its type. */
+int args_field(lua_State *L, int idx, const char *key);
 /* The table's field, or `fallback` if it has none. */
 lua_Integer args_integer(lua_State *L, int idx, const char *what, const char *key,
                          lua_Integer fallback, lua_Integer min, lua_Integer max);
@@ -33,6 +40,8 @@ int args_choice(lua_State *L, int idx, const char *what, const char *key,
                 const char *const *names, size_t n);
 
 /* The same for the value itself at idx. */
+lua_Integer args_to_integer(lua_State *L, int idx, const char *what, const char *key,
+                            lua_Integer min, lua_Integer max);
 uint64_t args_to_duration(lua_State *L, int idx, const char *what);
 int args_to_choice(lua_State *L, int idx, const char *what, const char *kind,
                    const char *const *names, size_t n);

@@ -49,10 +49,10 @@ static uint16_t read_type(lua_State *L, int idx, const char *what)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         names[i] = message_types[i].name;
     }
-    if (lua_getfield(L, idx, "type") == LUA_TNUMBER) {
-        type = (uint16_t)args_integer(L, idx, what, "type", 0, 0, UINT16_MAX);
+    if (args_field(L, idx, "type") == LUA_TNUMBER) {
+        type = (uint16_t)args_to_integer(L, -1, what, "type", 0, UINT16_MAX);
     } else if (!lua_isnil(L, -1)) {
-        type = message_types[args_choice(L, idx, what, "type", names, ARRAY_SIZE(names))]
+        type = message_types[args_to_choice(L, -1, what, "type", names, ARRAY_SIZE(names))]
                    .number;
     }
     lua_pop(L, 1);
@@ -67,11 +67,11 @@ static uint16_t read_priority(lua_State *L, int idx, const char *what)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         names[i] = priorities[i].name;
     }
-    if (lua_getfield(L, idx, "priority") == LUA_TNUMBER) {
-        priority = (uint16_t)args_integer(L, idx, what, "priority", 0, 0, UINT16_MAX);
+    if (args_field(L, idx, "priority") == LUA_TNUMBER) {
+        priority = (uint16_t)args_to_integer(L, -1, what, "priority", 0, UINT16_MAX);
     } else if (!lua_isnil(L, -1)) {
         priority =
-            priorities[args_choice(L, idx, what, "priority", names, ARRAY_SIZE(names))]
+            priorities[args_to_choice(L, -1, what, "priority", names, ARRAY_SIZE(names))]
                 .number;
     }
     lua_pop(L, 1);
@@ -82,7 +82,7 @@ static uint16_t read_priority(lua_State *L, int idx, const char *what)
 static void read_segment(lua_State *L, int idx, const char *what, const char *key, int i,
                          struct lab_spec *spec)
 {
-    if (lua_getfield(L, idx, key) == LUA_TSTRING) {
+    if (args_field(L, idx, key) == LUA_TSTRING) {
         size_t len;
 
         spec->literal[i] = lua_tolstring(L, -1, &len);
@@ -91,11 +91,10 @@ static void read_segment(lua_State *L, int idx, const char *what, const char *ke
                        (lua_Integer)MESSAGE_BYTES_MAX);
         }
         spec->bytes[i] = (uint32_t)len;
-    } else {
-        if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TNUMBER) {
-            luaL_error(L, "%s: %s is a number of bytes, or a string", what, key);
-        }
-        spec->bytes[i] = (uint32_t)args_integer(L, idx, what, key, 0, 0, MESSAGE_BYTES_MAX);
+    } else if (lua_type(L, -1) == LUA_TNUMBER) {
+        spec->bytes[i] = (uint32_t)args_to_integer(L, -1, what, key, 0, MESSAGE_BYTES_MAX);
+    } else if (!lua_isnil(L, -1)) {
+        luaL_error(L, "%s: %s is a number of bytes, or a string", what, key);
     }
     lua_pop(L, 1);
 }
@@ -340,7 +339,7 @@ static int conn_message(lua_State *L)
 {
     struct lab_conn *conn = api_check_conn(L, 1);
 
-    api_push_message(L, conn->ledger, (uint32_t)luaL_checkinteger(L, 2));
+    api_push_message(L, conn->ledger, luaL_checkinteger(L, 2));
     return 1;
 }
 
@@ -365,7 +364,7 @@ static int conn_tostring(lua_State *L)
 
 /* ---- a message that was sent ------------------------------------------------------- */
 
-void api_push_message(lua_State *L, struct lab_ledger *ledger, uint32_t index)
+void api_push_message(lua_State *L, struct lab_ledger *ledger, lua_Integer index)
 {
     struct lab *lab = run_of(L)->lab;
     struct api_message *message;
@@ -376,11 +375,11 @@ void api_push_message(lua_State *L, struct lab_ledger *ledger, uint32_t index)
     lab_unlock(lab);
     if (index < 1 || index > n) {
         luaL_error(L, "message: %d messages were sent, there is no number %I", (int)n,
-                   (lua_Integer)index);
+                   index);
     }
     message = lua_newuserdatauv(L, sizeof(*message), 0);
     message->ledger = ledger;
-    message->index = index;
+    message->index = (uint32_t)index;
     api_set_class(L, CLASS_MESSAGE);
 }
 
@@ -400,15 +399,18 @@ static int message_tostring(lua_State *L)
 
 /* ---- a message in a handler -------------------------------------------------------- */
 
+/* The script's box has the number of a handling and no pointer, so it is empty when that
+ * one is over, however it ended: by returning, by an error, or with the script. */
 static struct lab_inbox *check_received(lua_State *L)
 {
-    struct lab_inbox **box = luaL_checkudata(L, 1, CLASS_RECEIVED);
+    const uint64_t *box = luaL_checkudata(L, 1, CLASS_RECEIVED);
+    struct run *run = run_of(L);
 
-    if (*box == NULL) {
+    if (run->handling == NULL || *box != run->handlings) {
         luaL_error(L, "a received message lives as long as its handler runs; copy what you "
                       "need from it");
     }
-    return *box;
+    return run->handling;
 }
 
 static int received_index(lua_State *L)
@@ -490,17 +492,13 @@ static int received_reply(lua_State *L)
     return 1;
 }
 
-void api_call_handler(lua_State *L, struct lab_inbox *item)
+void api_call_handler(lua_State *L)
 {
-    struct lab_inbox **box = lua_newuserdatauv(L, sizeof(*box), 0);
+    uint64_t *box = lua_newuserdatauv(L, sizeof(*box), 0);
 
-    *box = item;
+    *box = run_of(L)->handlings;
     api_set_class(L, CLASS_RECEIVED);
-    lua_pushvalue(L, -1);
-    lua_insert(L, -3); /* the box stays below: it is emptied when the handler is done */
     lua_call(L, 1, 0);
-    *box = NULL;
-    lua_pop(L, 1);
 }
 
 void api_open_conn(lua_State *L)

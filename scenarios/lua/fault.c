@@ -114,7 +114,7 @@ static void check_node_name(lua_State *L, const char *what, const char *key,
     const char *names[WORLD_NODES_MAX];
     struct lab_node *node;
 
-    if (lua_getfield(L, 1, key) != LUA_TNIL) {
+    if (args_field(L, 1, key) != LUA_TNIL) {
         node = api_test_node(L, -1);
         if (node != NULL) {
             lua_pushstring(L, node->opts.name);
@@ -188,7 +188,7 @@ static uint16_t check_probability(lua_State *L, const char *what)
 {
     double p = 0;
 
-    if (lua_getfield(L, 1, "probability") != LUA_TNIL) {
+    if (args_field(L, 1, "probability") != LUA_TNIL) {
         p = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
         if (!(p > 0 && p <= 1)) {
             luaL_error(L, "%s: probability is more than 0 and at most 1", what);
@@ -201,7 +201,7 @@ static uint16_t check_probability(lua_State *L, const char *what)
 /* When and how often. `usual`: what count is if only nth is said. */
 static void check_trigger(lua_State *L, const char *what, struct fault_rule *rule)
 {
-    if (lua_getfield(L, 1, "at") != LUA_TNIL) {
+    if (args_field(L, 1, "at") != LUA_TNIL) {
         /* Rules go by the clock below the injector; so does the scenario's own os. */
         rule->at_ns =
             os_monotonic_ns(run_of(L)->world.os) + args_duration(L, 1, what, "at", 0);
@@ -358,9 +358,9 @@ static int fault_accept(lua_State *L)
         return luaL_error(L, "fault.accept: what? fault.accept { \"conn_loss\", ... }");
     }
     args_table(L, 1, "fault.accept", NULL, 0, ARRAY_SIZE(fault_consequence_names));
-    n = luaL_len(L, 1);
+    n = (lua_Integer)lua_rawlen(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
-        lua_geti(L, 1, i);
+        lua_rawgeti(L, 1, i);
         world_accept(&run_of(L)->world,
                      1 << args_to_choice(L, -1, "fault.accept", "consequence",
                                          fault_consequence_names,

@@ -48,21 +48,24 @@ static void stop_script(lua_State *L, struct lua_host *host, enum lua_host_stop 
     luaL_error(L, "stopped");
 }
 
-static void on_count(lua_State *L, lua_Debug *ar)
+void lua_host_charge(lua_State *L, uint64_t n)
 {
     struct lua_host *host = lua_host_of(L);
 
-    (void)ar;
-    host->instructions += HOOK_EVERY;
+    host->instructions += n;
     if (host->stop != LUA_HOST_RUNNING) {
         stop_script(L, host, host->stop);
     }
     if (host->instructions > host->opts.instructions_max) {
         stop_script(L, host, LUA_HOST_INSTRUCTION_LIMIT);
     }
-    if (host->opts.is_stopped != NULL && host->opts.is_stopped(host->opts.arg)) {
-        stop_script(L, host, LUA_HOST_STOPPED);
-    }
+}
+
+static void on_count(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    lua_host_charge(L, HOOK_EVERY);
+    lua_host_check_stop(L);
 }
 
 void lua_host_check_stop(lua_State *L)

@@ -78,7 +78,7 @@ static uint16_t check_fraction(lua_State *L, int idx, const char *what, const ch
 {
     double value = 0;
 
-    if (lua_getfield(L, idx, key) != LUA_TNIL) {
+    if (args_field(L, idx, key) != LUA_TNIL) {
         value = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
         if (!(value >= 0 && value <= 1)) {
             luaL_error(L, "%s: %s is a fraction from 0 to 1", what, key);

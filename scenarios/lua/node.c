@@ -90,7 +90,7 @@ static void read_policies(lua_State *L, int idx, struct lab_node *node)
     if (name != NULL) {
         lab_node_set_policy(node, 0, to_policy(L, "node", name), true);
     }
-    if (lua_getfield(L, idx, "policies") != LUA_TNIL) {
+    if (args_field(L, idx, "policies") != LUA_TNIL) {
         args_table(L, -1, "node: policies", api_entity_names, API_ENTITIES, 0);
         for (int i = 0; i < API_ENTITIES; i++) {
             name = args_string(L, -1, "node: policies", api_entity_names[i], NULL);
@@ -110,7 +110,7 @@ static void read_pair(lua_State *L, int idx, const char *field, uint64_t *ret_me
     char what[40];
 
     snprintf(what, sizeof(what), "node: %s", field);
-    if (lua_getfield(L, idx, field) != LUA_TNIL) {
+    if (args_field(L, idx, field) != LUA_TNIL) {
         args_table(L, -1, what, pair_options, ARRAY_SIZE(pair_options), 0);
         *ret_messages =
             (uint64_t)args_integer(L, -1, what, "messages", 0, 0, LUA_MAXINTEGER);
@@ -123,7 +123,7 @@ static void read_times(lua_State *L, int idx, struct messenger_opts *m)
 {
     m->ready_timeout_ns = args_duration(L, idx, "node", "ready_timeout", 0);
     m->idle_timeout_ns = args_duration(L, idx, "node", "idle_timeout", 0);
-    if (lua_getfield(L, idx, "backoff") != LUA_TNIL) {
+    if (args_field(L, idx, "backoff") != LUA_TNIL) {
         args_table(L, -1, "node: backoff", backoff_options, ARRAY_SIZE(backoff_options), 0);
         m->backoff_initial_ns = args_duration(L, -1, "node: backoff", "initial", 0);
         m->backoff_max_ns = args_duration(L, -1, "node: backoff", "max", 0);
@@ -201,7 +201,7 @@ static int api_node(lua_State *L)
     }
     lua_settop(L, 1);
     args_table(L, 1, "node", node_options, ARRAY_SIZE(node_options), 1);
-    if (lua_geti(L, 1, 1) != LUA_TSTRING) {
+    if (lua_rawgeti(L, 1, 1) != LUA_TSTRING) {
         return luaL_error(L,
                           "node: a node needs a name: node \"a\" or node { \"a\", ... }");
     }
@@ -282,7 +282,7 @@ static int connect_node(lua_State *L, struct lab_node *a, struct lab_node *b)
     struct lab_conn *conn;
     int rc;
 
-    if (lua_getfield(L, 3, "type") != LUA_TNIL) {
+    if (args_field(L, 3, "type") != LUA_TNIL) {
         return luaL_error(L, "connect: the type of node %s is known", b->opts.name);
     }
     lua_pop(L, 1);
@@ -381,7 +381,7 @@ static int node_send(lua_State *L)
 
 static int node_message(lua_State *L)
 {
-    api_push_message(L, pair_ledger(L), (uint32_t)luaL_checkinteger(L, 3));
+    api_push_message(L, pair_ledger(L), luaL_checkinteger(L, 3));
     return 1;
 }
 
@@ -391,7 +391,7 @@ static void keep_literals(lua_State *L, int idx)
     static const char *const segments[] = {"front", "middle", "data"};
 
     for (size_t i = 0; i < ARRAY_SIZE(segments); i++) {
-        if (lua_getfield(L, idx, segments[i]) == LUA_TSTRING) {
+        if (args_field(L, idx, segments[i]) == LUA_TSTRING) {
             luaL_ref(L, LUA_REGISTRYINDEX);
         } else {
             lua_pop(L, 1);

@@ -2,14 +2,17 @@
 /*
  * sandbox.c: what a script finds, and how it differs from plain Lua 5.4.
  *
- *   gone       io, os, package, require, debug, coroutine, dofile, loadfile,
- * collectgarbage, warn, string.dump load       text only, no bytecode pairs,next in sorted
- * order: numbers, then strings; other keys are an error tostring   shows no address; so do
- * print and string.format ("%p" is an error) random     a function of --seed; randomseed is
- * an error sort       a stable merge sort (Lua's own picks pivots by the clock) metatables
- * no __gc and no __mode: the collector's timing must not be visible pcall      does not
- * catch the end of the script or a limit loops      functions of string and table that
- * could loop in C without end are bounded
+ *   gone        io, os, package, require, debug, coroutine, dofile, loadfile,
+ *               collectgarbage, warn, string.dump
+ *   load        text only, no bytecode
+ *   pairs,next  in sorted order: numbers, then strings; other keys are an error
+ *   tostring    shows no address; so do print and string.format ("%p" is an error)
+ *   random      a function of --seed; randomseed is an error
+ *   sort        a stable merge sort (Lua's own picks pivots by the clock)
+ *   metatables  no __gc and no __mode: the collector's timing must not be visible
+ *   pcall       does not catch the end of the script or a limit
+ *   loops       functions of table that loop in C are bounded, and what they do counts as
+ *               instructions
  *
  * The one thing not bounded by instructions is a pathological pattern (string.find and its
  * like); the time limit of the run ends it.
@@ -88,18 +91,19 @@ static int call_original(lua_State *L)
     return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/* Upvalue: the real string.format. */
+/* Upvalue: the real string.format. A format may have NULs in it; one ends behind it. */
 static int sandbox_format(lua_State *L)
 {
-    const char *p = luaL_checkstring(L, 1);
+    size_t len;
+    const char *p = luaL_checklstring(L, 1, &len), *end = p + len;
     int n = lua_gettop(L);
 
-    while ((p = strchr(p, '%')) != NULL) {
+    while ((p = memchr(p, '%', (size_t)(end - p))) != NULL) {
         p += 1 + strspn(p + 1, "-+ #0123456789.");
         if (*p == 'p') {
             return luaL_error(L, "'%%p' shows an address, which differs from run to run");
         }
-        p += *p != '\0';
+        p += p < end;
     }
     for (int i = 2; i <= n; i++) {
         int type = lua_type(L, i);
@@ -201,6 +205,7 @@ static void push_sorted_keys(lua_State *L)
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
         n++;
     }
+    lua_host_charge(L, (uint64_t)n);
     keys = lua_newuserdatauv(L, (size_t)n * sizeof(*keys), 0);
     n = 0;
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
@@ -260,12 +265,14 @@ static int sandbox_next(lua_State *L)
 {
     struct key after, best = {.text = NULL}, key;
     bool first, found = false;
+    uint64_t n = 0;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
     first = lua_isnil(L, 2);
     after = first ? best : to_key(L, 2);
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+        n++;
         key = to_key(L, -2);
         if ((first || compare_keys(&key, &after) > 0) &&
             (!found || compare_keys(&key, &best) < 0)) {
@@ -273,6 +280,7 @@ static int sandbox_next(lua_State *L)
             found = true;
         }
     }
+    lua_host_charge(L, n);
     if (!found) {
         lua_pushnil(L);
         return 1;
@@ -283,23 +291,62 @@ static int sandbox_next(lua_State *L)
     return 2;
 }
 
-static lua_Integer check_elements(lua_State *L)
+/* How many elements a function of C is about to visit: not too many, and they count. */
+static void check_elements(lua_State *L, lua_Unsigned n)
+{
+    if (n > ELEMENTS_MAX) {
+        luaL_error(L, "more than %d elements of a table", ELEMENTS_MAX);
+    }
+    lua_host_charge(L, n);
+}
+
+/* Of the table at 1. */
+static lua_Integer check_length(lua_State *L)
 {
     lua_Integer n;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     n = luaL_len(L, 1);
-    if (n > ELEMENTS_MAX) {
-        luaL_error(L, "the table has more than %d elements", ELEMENTS_MAX);
-    }
+    check_elements(L, n > 0 ? (lua_Unsigned)n : 0);
     return n;
 }
 
-/* Upvalue: a function of table whose loop is as long as its first argument. */
-static int sandbox_bounded(lua_State *L)
+/* Upvalue: table.insert or table.remove, which loop to the length that they ask for
+ * themselves: __len could give them another one than us. */
+static int sandbox_shifting(lua_State *L)
 {
-    check_elements(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL) {
+        return luaL_error(L, "a table with a __len of its own cannot be shifted");
+    }
+    check_length(L);
     return call_original(L);
+}
+
+/* Both ends are given to the original, the last one at `last`; __len is asked once. */
+static int call_with_range(lua_State *L, int last)
+{
+    lua_Integer n = check_length(L), from, to;
+
+    lua_settop(L, last);
+    from = luaL_optinteger(L, last - 1, 1);
+    to = luaL_optinteger(L, last, n);
+    check_elements(L, to >= from ? (lua_Unsigned)to - (lua_Unsigned)from : 0);
+    lua_pushinteger(L, to);
+    lua_replace(L, last);
+    return call_original(L);
+}
+
+/* Upvalue: the real table.concat. */
+static int sandbox_concat(lua_State *L)
+{
+    return call_with_range(L, 4);
+}
+
+/* Upvalue: the real table.unpack. */
+static int sandbox_unpack(lua_State *L)
+{
+    return call_with_range(L, 3);
 }
 
 /* Upvalue: the real table.move. */
@@ -307,9 +354,7 @@ static int sandbox_move(lua_State *L)
 {
     lua_Integer from = luaL_checkinteger(L, 2), to = luaL_checkinteger(L, 3);
 
-    if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= ELEMENTS_MAX) {
-        return luaL_error(L, "table.move of more than %d elements", ELEMENTS_MAX);
-    }
+    check_elements(L, to >= from ? (lua_Unsigned)to - (lua_Unsigned)from : 0);
     return call_original(L);
 }
 
@@ -352,7 +397,7 @@ static void merge(lua_State *L, int from, int to, lua_Integer low, lua_Integer m
 
 static int sandbox_sort(lua_State *L)
 {
-    lua_Integer n = check_elements(L);
+    lua_Integer n = check_length(L);
     int from = 3, to = 4;
 
     if (!lua_isnoneornil(L, 2)) {
@@ -366,6 +411,7 @@ static int sandbox_sort(lua_State *L)
         lua_rawseti(L, from, i);
     }
     for (lua_Integer width = 1; width < n; width *= 2) {
+        lua_host_charge(L, (uint64_t)n);
         for (lua_Integer low = 1; low <= n; low += 2 * width) {
             merge(L, from, to, low, MIN(low + width, n + 1), MIN(low + 2 * width, n + 1));
         }
@@ -539,17 +585,16 @@ static void remove_field(lua_State *L, const char *library, const char *name)
 
 static void wrap_libraries(lua_State *L)
 {
-    static const char *const bounded[] = {"insert", "remove", "concat", "unpack"};
-
     lua_getglobal(L, LUA_STRLIBNAME);
     wrap(L, "format", sandbox_format);
     wrap(L, "rep", sandbox_rep);
     lua_pop(L, 1);
     lua_getglobal(L, LUA_TABLIBNAME);
     wrap(L, "move", sandbox_move);
-    for (size_t i = 0; i < ARRAY_SIZE(bounded); i++) {
-        wrap(L, bounded[i], sandbox_bounded);
-    }
+    wrap(L, "insert", sandbox_shifting);
+    wrap(L, "remove", sandbox_shifting);
+    wrap(L, "concat", sandbox_concat);
+    wrap(L, "unpack", sandbox_unpack);
     lua_pop(L, 1);
 }
 

@@ -36,14 +36,14 @@ static int swarm_pick(lua_State *L)
 
     luaL_checktype(L, 2, LUA_TTABLE);
     args_table(L, 2, "swarm.pick", NULL, 0, VALUES_MAX);
-    n = luaL_len(L, 2);
+    n = (lua_Integer)lua_rawlen(L, 2);
     if (n < 1) {
         return luaL_error(L,
                           "swarm.pick: '%s' has no values to pick from; the first is "
                           "the default",
                           knob);
     }
-    lua_geti(L, 2, 1 + (lua_Integer)draw(&run_of(L)->world, knob, (uint64_t)n));
+    lua_rawgeti(L, 2, 1 + (lua_Integer)draw(&run_of(L)->world, knob, (uint64_t)n));
     return 1;
 }
 

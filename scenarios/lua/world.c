@@ -98,7 +98,7 @@ static int call_handler(lua_State *L)
 
     luaL_getsubtable(L, LUA_REGISTRYINDEX, API_HANDLERS);
     lua_rawgeti(L, -1, item->node->number);
-    api_call_handler(L, item);
+    api_call_handler(L);
     return 0;
 }
 
@@ -113,6 +113,7 @@ static void pump(lua_State *L)
 
         run->in_handler = true;
         run->handling = item;
+        run->handlings++;
         lua_pushcfunction(L, call_handler);
         rc = lua_pcall(L, 0, 0, 0);
         run->in_handler = false;
@@ -475,15 +476,16 @@ static int set_index(lua_State *L)
 /* Upvalue: "net". */
 static int needs_simulation(lua_State *L)
 {
+    lua_sandbox_tostring(L, 2); /* shows no address */
     if (run_of(L)->world.sim != NULL) {
         return luaL_error(L, "%s.%s is not in this version",
-                          lua_tostring(L, lua_upvalueindex(1)), luaL_tolstring(L, 2, NULL));
+                          lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, -1));
     }
     return luaL_error(L,
                       "%s.%s needs the simulated world (--on sim); this run is --on %s; "
                       "a script that wants to go on says: if world.name ~= \"sim\" then "
                       "skip(\"...\") end",
-                      lua_tostring(L, lua_upvalueindex(1)), luaL_tolstring(L, 2, NULL),
+                      lua_tostring(L, lua_upvalueindex(1)), lua_tostring(L, -1),
                       run_of(L)->world.name);
 }
 

@@ -10,6 +10,8 @@
 #include "scenarios/base/keyed.h"
 #include "scenarios/lua/args.h"
 #include "scenarios/lua/host.h"
+#include "scenarios/lab/world.h"
+#include "sim/world/world.h"
 #include "tests/lib/testlib.h"
 
 static char *printed;
@@ -127,6 +129,9 @@ START_TEST(test_no_addresses)
     expect_output("print(setmetatable({}, { __tostring = function() return 'me' end }))",
                   "me\n");
     expect_error("string.format('%10p', {})", "'%p' shows an address");
+    expect_error("string.format('%', 1)", "invalid conversion '%' to 'format'");
+    expect_error("print(string.format('%s\\0%p', 'a', 'b'))", "'%p' shows an address");
+    expect_output("print(string.format('%d%%\\0%%p', 3) == '3%\\0%p')", "true\n");
 }
 END_TEST
 
@@ -214,16 +219,93 @@ END_TEST
 START_TEST(test_loops_in_c_are_bounded)
 {
     expect_error("table.move({}, 1, 1 << 60, 2)", "more than 10000000 elements");
-    expect_error(
-        "table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), "
-        "1, 1)",
-        "more than 10000000 elements");
+    expect_error("table.insert(setmetatable({}, { __len = function() return 0 end }), 1, 1)",
+                 "a table with a __len of its own cannot be shifted");
+    expect_error("table.remove(setmetatable({}, { __len = function() return 0 end }), 1)",
+                 "a table with a __len of its own cannot be shifted");
+    expect_error("table.concat(setmetatable({}, { __index = tostring, __name = '' }), '', "
+                 "1, math.maxinteger)",
+                 "more than 10000000 elements");
+    expect_error("table.concat(setmetatable({}, { __index = tostring, __name = '', __len = "
+                 "function() return 1 << 60 end }))",
+                 "more than 10000000 elements");
+    expect_error("table.unpack({}, -1 << 60, 1 << 60)", "more than 10000000 elements");
+    expect_output("local t = setmetatable({}, { __len = function() return 2 end,"
+                  "    __index = function(t, i) return 'x' .. i end })\n"
+                  "print(table.concat(t, ' '), table.unpack(t))\n"
+                  "print(table.concat({ 1, 2, 3 }, '-', 2), table.unpack({ 1, 2, 3 }, 3),"
+                  "    table.concat({ 1, 2 }, ' ', 3), table.unpack({}))",
+                  "x1 x2\tx1\tx2\n2-3\t3\t\n");
     expect_error("table.sort(setmetatable({}, { __len = function() return 1 << 60 end }))",
                  "more than 10000000 elements");
     expect_output("print(#string.rep('', 1 << 60))", "0\n");
     expect_output("local t = { 1, 2 } table.insert(t, 3) print(table.concat(t), "
                   "table.unpack(t))",
                   "123\t1\t2\t3\n");
+}
+END_TEST
+
+/* What functions of C visit counts as instructions. */
+START_TEST(test_work_in_c_counts)
+{
+    static const char *const loops[] = {
+        "local t = {} for i = 1, 10000 do t[i] = i end\nfor i = 1, 10000 do next(t) end",
+        "local t = {} for i = 1, 10000 do t[i] = i end\nfor i = 1, 10000 do pairs(t) end",
+        "local t = {} for i = 1, 10000 do t[i] = i end\n"
+        "for i = 1, 10000 do table.sort(t) end",
+        "local t = {} for i = 1, 10000 do t[i] = '' end\n"
+        "for i = 1, 10000 do table.concat(t) end",
+        "local t = {} for i = 1, 10000 do t[i] = i end\n"
+        "for i = 1, 10000 do table.move(t, 1, #t, 1) end",
+        "local t = {} for i = 1, 10000 do t[i] = i end\n"
+        "for i = 1, 10000 do table.insert(t, 1, i) end"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(loops); i++) {
+        expect_error(loops[i], "more than 10000000 instructions");
+    }
+}
+END_TEST
+
+static void recurse_for_ever(void *arg)
+{
+    static const char *const deep[] = {
+        "local function f() return (string.gsub('aaa', 'a', f)) end f()",
+        "local function f() table.sort({ 3, 2, 1 }, f) return true end f()",
+        "local m = {} m.__tostring = function(x) return string.format('%s', x) end\n"
+        "tostring(setmetatable({}, m))",
+        "local m = {} m.__index = function(t, k) return table.concat(t, '', 1, 1) end\n"
+        "print(setmetatable({}, m)[1])",
+        "local m = {} m.__tostring = function(x) print(x) end\n"
+        "print(setmetatable({}, m))",
+        "local m = {} m.__pairs = function(x) return pairs(x) end\n"
+        "pairs(setmetatable({}, m))",
+        "local function f() return f() + 1 end f()",
+        "load(string.rep('(', 300) .. '1' .. string.rep(')', 300))()"};
+
+    (void)arg;
+    for (size_t i = 0; i < ARRAY_SIZE(deep); i++) {
+        struct lua_host *host = new_host();
+
+        host->opts.instructions_max = 100000000;
+        ck_assert_msg(!run(host, deep[i]), "%s: no error", deep[i]);
+        ck_assert_int_eq(host->stop, LUA_HOST_RUNNING);
+        lua_host_free(host);
+    }
+    expect_output("local function f() return pcall(f) end print((f()))\n"
+                  "local function g() return xpcall(g, g) end print((g()))",
+                  "true\ntrue\n");
+}
+
+/* Whatever calls itself for ever, through functions of C that have much on their stack, is
+ * an error and not the end of the stack: also of a virtual thread's. */
+START_TEST(test_deep_recursion)
+{
+    const struct sim_world_opts opts = {.seed = 1, .stack_bytes = WORLD_STACK_BYTES};
+    struct sim_world *world = sim_world_new(&opts);
+
+    recurse_for_ever(NULL);
+    ck_assert_int_eq(sim_world_run(world, recurse_for_ever, NULL), SIM_OK);
+    sim_world_free(world);
 }
 END_TEST
 
@@ -338,6 +420,10 @@ START_TEST(test_options)
         {"thing { workers = '3' }", "workers is a whole number"},
         {"thing { driver = '5 weeks' }", "a time is like"},
         {"thing 'x'", "options are a table"},
+        {"thing { [{}] = 1 }", "the value at [table] has no name"},
+        {"thing(setmetatable({}, { __index = { workers = 2 } }))",
+         "some/script.lua:1: thing: options are a plain table; this one has a metatable"},
+        {"thing(setmetatable({ workers = 2 }, {}))", "options are a plain table"},
     };
     struct lua_host *host = new_host();
 
@@ -391,6 +477,8 @@ int main(void)
     tcase_add_test(sandbox, test_no_finalizers);
     tcase_add_test(limits, test_instruction_limit);
     tcase_add_test(limits, test_loops_in_c_are_bounded);
+    tcase_add_test(limits, test_work_in_c_counts);
+    tcase_add_test(limits, test_deep_recursion);
     tcase_add_test(limits, test_memory_limit);
     tcase_add_test(limits, test_stopping);
     tcase_add_test(errors, test_errors_have_a_place);
