@@ -78,6 +78,7 @@ struct event_center {
     uint64_t next_timer_id;
 
     struct os_mutex *external_lock; /* owned */
+    struct os_cond *submitted;      /* owned: some submission is done */
     struct list external;           /* under external_lock */
     _Atomic uint64_t external_n;
     uint64_t post_ordinal;       /* of the last post; under external_lock */
@@ -96,6 +97,9 @@ int event_center_init(struct event_center *c, struct os *os, uint32_t id,
 void event_center_fini(struct event_center *c);
 /* The calling thread becomes the owner and watches the notify pipe. Once. 0 or -errno. */
 int event_center_set_owner(struct event_center *c);
+/* The calling thread becomes the owner of a center whose loop does not run: to clean up, or
+ * to call event_center_process by hand. Needs no memory; wake-ups are not watched. */
+void event_center_adopt(struct event_center *c);
 bool event_center_in_thread(const struct event_center *c);
 
 /* Adds `mask` (OS_READABLE, OS_WRITABLE) to what is watched on fd, with `cb` for the added
@@ -129,7 +133,7 @@ bool event_center_post(struct event_center *c, struct external_event *ev);
 /* Takes a queued event back: true if it was queued. Owner only. */
 bool event_center_cancel(struct event_center *c, struct external_event *ev);
 /* Runs fn(arg) on the owner thread and waits for it; at once if this is the owner. The loop
- * must be running. */
+ * must be running. Needs no memory: it is part of every end. */
 void event_center_submit(struct event_center *c, void (*fn)(void *arg), void *arg);
 /* Makes the current or next wait return. Any thread. */
 void event_center_wakeup(struct event_center *c);

@@ -43,6 +43,8 @@ struct os_thread {
     struct os *os;           /* borrowed: the node the thread belongs to */
     char name[16];           /* "msgr-worker-0" */
     struct trace_ring *ring; /* owned by os->trace; NULL until the first record */
+    bool shared; /* by all threads that found no memory for a handle of their own: it owns
+                  * nothing and records nothing */
 };
 
 typedef void (*os_thread_fn)(void *arg);
@@ -64,7 +66,8 @@ struct os_ops {
     /* Blocks until the thread ended, then frees it. Not from the thread itself. */
     void (*thread_join)(struct os_thread *thread);
     /* The calling thread's handle. A thread that os did not start is adopted at its first
-     * call and named "app-N"; its handle lives as long as the os. Never NULL. */
+     * call and named "app-N"; its handle lives as long as the os. Never NULL: without
+     * memory it is the shared one, until a later call finds some. */
     struct os_thread *(*thread_self)(struct os *os);
     /* Blocks the calling thread. Not for engine threads: they wait in their center. */
     void (*sleep_ns)(struct os *os, uint64_t ns);
@@ -326,8 +329,7 @@ static inline int os_peer_addr(struct os *os, int fd, struct sockaddr_storage *r
     return os->io->peer_addr(os, fd, ret_addr);
 }
 
-/* The real world. Adopts the calling thread. NULL if no memory. `name` is copied;
- * NULL: "". */
+/* The real world. NULL if no memory. `name` is copied; NULL: "". */
 struct os *os_linux_new(uint8_t node, const char *name);
 /* Every thread started was joined, every mutex and condition freed. NULL is fine. */
 void os_linux_free(struct os *os);

@@ -52,8 +52,12 @@ struct worker *worker_pool_at(struct worker_pool *pool, uint32_t i);
 /* The worker with the fewest connections, counted one more. Any thread. */
 struct worker *worker_pool_get(struct worker_pool *pool);
 void worker_release(struct worker *worker); /* gives that count back; any thread */
-/* Blocks until each worker has run everything posted before the call. Not from a worker. */
+/* Blocks until each worker has run everything posted before the call. Not from a worker; an
+ * adopted pool is run by the caller. */
 void worker_pool_drain(struct worker_pool *pool);
+/* What is for the workers alone may be done by the calling thread from here on: the pool
+ * does not run, nor will it. */
+void worker_pool_adopt(struct worker_pool *pool);
 /* Ends and joins the threads. What is still queued was drained before. Twice is fine. */
 void worker_pool_stop(struct worker_pool *pool);
 void worker_pool_free(struct worker_pool *pool); /* stopped; NULL is fine */

@@ -66,8 +66,10 @@ int event_center_init(struct event_center *c, struct os *os, uint32_t id,
     c->notify_read_fd = fds[0];
     c->notify_write_fd = fds[1];
     c->external_lock = os_mutex_new(os, "EventCenter::external_lock");
+    c->submitted = os_cond_new(os, "EventCenter::submitted");
     c->fired = calloc(CENTER_EVENTS_PER_WAIT, sizeof(*c->fired));
-    if (c->external_lock == NULL || c->fired == NULL || grow_files(c, 0) < 0) {
+    if (c->external_lock == NULL || c->submitted == NULL || c->fired == NULL ||
+        grow_files(c, 0) < 0) {
         err = -ENOMEM;
         goto fail;
     }
@@ -94,6 +96,7 @@ void event_center_fini(struct event_center *c)
         os_close(c->os, c->notify_read_fd);
         os_close(c->os, c->notify_write_fd);
     }
+    os_cond_free(c->os, c->submitted);
     os_mutex_free(c->os, c->external_lock);
     free(c->files);
     free(c->fired);
@@ -108,6 +111,13 @@ int event_center_set_owner(struct event_center *c)
     CHECK(atomic_load(&c->owner) == NULL);
     atomic_store(&c->owner, os_thread_self(c->os));
     return event_center_create_file_event(c, c->notify_read_fd, OS_READABLE, &drain);
+}
+
+void event_center_adopt(struct event_center *c)
+{
+    /* If that is a handle that several threads share, they are all taken for the owner:
+     * harmless, as the caller is the only one who still has the center. */
+    atomic_store(&c->owner, os_thread_self(c->os));
 }
 
 bool event_center_in_thread(const struct event_center *c)
@@ -519,45 +529,39 @@ static int run_external_events(struct event_center *c)
 
 struct submission {
     struct external_event ev;
-    struct os *os;
-    struct os_mutex *lock;
-    struct os_cond *cond;
+    struct event_center *center;
     void (*fn)(void *arg);
     void *arg;
-    bool done; /* under lock */
+    bool done; /* under external_lock */
 };
 
 static void run_submission(void *arg)
 {
     struct submission *s = arg;
+    struct event_center *c = s->center;
 
     s->fn(s->arg);
-    os_lock(s->os, s->lock);
-    s->done = true;
-    os_cond_signal(s->os, s->cond);
-    os_unlock(s->os, s->lock);
+    os_lock(c->os, c->external_lock);
+    s->done = true; /* and s is gone as soon as the lock is free */
+    os_cond_broadcast(c->os, c->submitted);
+    os_unlock(c->os, c->external_lock);
 }
 
 void event_center_submit(struct event_center *c, void (*fn)(void *arg), void *arg)
 {
-    struct submission s = {.os = c->os, .fn = fn, .arg = arg};
+    struct submission s = {.center = c, .fn = fn, .arg = arg};
 
     if (event_center_in_thread(c)) {
         fn(arg);
         return;
     }
-    s.lock = os_mutex_new(c->os, "EventCenter::submit");
-    s.cond = os_cond_new(c->os, "EventCenter::submit");
-    CHECK(s.lock != NULL && s.cond != NULL);
     external_event_init(&s.ev, "submit", run_submission, &s);
     event_center_post(c, &s.ev);
-    os_lock(c->os, s.lock);
+    os_lock(c->os, c->external_lock);
     while (!s.done) {
-        os_cond_wait(c->os, s.cond, s.lock, -1);
+        os_cond_wait(c->os, c->submitted, c->external_lock, -1);
     }
-    os_unlock(c->os, s.lock);
-    os_cond_free(c->os, s.cond);
-    os_mutex_free(c->os, s.lock);
+    os_unlock(c->os, c->external_lock);
 }
 
 /* ---- the loop ---- */

@@ -161,10 +161,23 @@ static void do_nothing(void *arg)
 
 void worker_pool_drain(struct worker_pool *pool)
 {
-    CHECK(pool->running);
     for (uint32_t i = 0; i < pool->n; i++) {
-        CHECK(!event_center_in_thread(&pool->workers[i].center));
-        event_center_submit(&pool->workers[i].center, do_nothing, NULL);
+        struct event_center *center = &pool->workers[i].center;
+
+        CHECK(event_center_in_thread(center) != pool->running);
+        if (pool->running) {
+            event_center_submit(center, do_nothing, NULL);
+        } else {
+            event_center_process(center, 0);
+        }
+    }
+}
+
+void worker_pool_adopt(struct worker_pool *pool)
+{
+    CHECK(!pool->running);
+    for (uint32_t i = 0; i < pool->n; i++) {
+        event_center_adopt(&pool->workers[i].center);
     }
 }
 

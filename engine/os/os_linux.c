@@ -30,6 +30,7 @@ struct os_linux {
     int live_threads, live_mutexes, live_conds;
     uint64_t random_pool[32];
     int random_left;
+    struct os_thread shared; /* of threads that could not be adopted */
 };
 
 struct linux_thread {
@@ -160,7 +161,10 @@ static struct os_thread *adopt_thread(struct os_linux *l)
 {
     struct linux_thread *t = calloc(1, sizeof(*t));
 
-    CHECK(t != NULL);
+    if (t == NULL || pthread_setspecific(l->self_key, t) != 0) {
+        free(t);
+        return &l->shared;
+    }
     t->base.os = &l->base;
     t->id = pthread_self();
     list_init(&t->node);
@@ -168,7 +172,6 @@ static struct os_thread *adopt_thread(struct os_linux *l)
     snprintf(t->base.name, sizeof(t->base.name), "app-%d", l->adopted_n++);
     list_push_back(&l->adopted, &t->node);
     pthread_mutex_unlock(&l->lock);
-    pthread_setspecific(l->self_key, t);
     return &t->base;
 }
 
@@ -635,6 +638,7 @@ struct os *os_linux_new(uint8_t node, const char *name)
     snprintf(l->base.name, sizeof(l->base.name), "%s", name != NULL ? name : "");
     pthread_mutex_init(&l->lock, NULL);
     list_init(&l->adopted);
+    l->shared = (struct os_thread){.os = &l->base, .name = "app", .shared = true};
     return &l->base;
 }
 

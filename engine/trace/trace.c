@@ -401,13 +401,14 @@ static void tell_thread(struct trace *trace, const struct trace_ring *ring)
     }
 }
 
-/* The calling thread's ring, made at its first record; NULL when there are too many. */
+/* The calling thread's ring, made at its first record; NULL when there are too many, or no
+ * memory. */
 static struct trace_ring *ring_of(struct trace *trace, struct os *os)
 {
     struct os_thread *self = os_thread_self(os);
     struct trace_ring *ring = self->ring;
 
-    if (ring != NULL) {
+    if (ring != NULL || self->shared) {
         return ring;
     }
     ring = calloc(1, sizeof(*ring));

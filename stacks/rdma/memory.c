@@ -25,7 +25,11 @@ int chunk_pool_init(struct chunk_pool *p, struct os *os, struct verbs *verbs,
     list_init(&p->waiters);
     p->lock = os_mutex_new(os, name);
     p->grow_lock = os_mutex_new(os, "rdma pool growth");
-    return p->lock == NULL || p->grow_lock == NULL ? -ENOMEM : 0;
+    if (p->lock == NULL || p->grow_lock == NULL) {
+        chunk_pool_fini(p);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 static void region_fini(struct chunk_pool *p, struct chunk_region *r)

@@ -72,7 +72,7 @@ struct chunk_pool {
     struct list waiters;
 };
 
-/* A zeroed pool becomes usable, empty. */
+/* A zeroed pool becomes usable, empty. 0; or -ENOMEM, and the pool is zeroed again. */
 int chunk_pool_init(struct chunk_pool *p, struct os *os, struct verbs *verbs,
                     struct ibv_pd *pd, const char *name, uint32_t chunk_bytes,
                     uint32_t chunks_max);
