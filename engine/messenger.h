@@ -105,8 +105,11 @@ int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs);
 /* Starts workers and ms_dispatch. 0; -EALREADY; -ESHUTDOWN: it does not start again;
  * -EAGAIN, -ENOMEM: no threads. */
 int messenger_start(struct messenger *m);
-/* Closes the listeners, takes other ports (none of the old) and a new nonce, and listens
- * again; connections are marked down. */
+/* Listens on other ports (none of the old) with a new nonce; then the old listeners close
+ * and connections are marked down. 0; -EINVAL: it listens nowhere; or why there cannot be
+ * new listeners (-EMFILE, -EADDRINUSE, -ENOMEM, ...): then nothing has changed, the old
+ * ones go on as they were, and a later call may succeed. Waits for the workers: not from a
+ * callback. */
 int messenger_rebind(struct messenger *m);
 /* The addresses we announce: what is bound, or what we learned from a peer. */
 void messenger_addrs(struct messenger *m, struct entity_addrvec *ret);

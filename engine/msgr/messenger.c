@@ -311,9 +311,39 @@ void messenger_learn_addr(struct messenger *m, const struct entity_addr *addr)
     os_unlock(m->os, m->lock);
 }
 
+/* Listens on `wanted` as the one with that nonce. On success it is all in *ret_bound. */
+static int listen_as(struct messenger *m, uint32_t nonce,
+                     const struct entity_addrvec *wanted, struct processor **ret,
+                     struct entity_addrvec *ret_bound)
+{
+    struct entity_addrvec addrs = *wanted;
+
+    for (uint32_t i = 0; i < addrs.n; i++) {
+        addrs.v[i].nonce = nonce;
+    }
+    return processors_bind(m, &addrs, ret, ret_bound);
+}
+
+/* From here on the messenger is known, and found, at these addresses. */
+static void announce(struct messenger *m, struct processor *processors,
+                     const struct entity_addrvec *bound)
+{
+    processors_install(m, processors, bound->n);
+    os_lock(m->os, m->lock);
+    m->addrs = *bound;
+    os_unlock(m->os, m->lock);
+    os_lock(m->os, m->loopback->lock);
+    m->loopback->peer_addrs = *bound;
+    os_unlock(m->os, m->loopback->lock);
+    if (m->started) {
+        processors_start(m);
+    }
+}
+
 int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs)
 {
-    struct entity_addrvec wanted, bound;
+    struct entity_addrvec bound;
+    struct processor *processors;
     int err;
 
     if (m->stopped) {
@@ -322,24 +352,11 @@ int messenger_bind(struct messenger *m, const struct entity_addrvec *addrs)
     if (addrs == NULL || addrs->n == 0 || addrs->n > ADDRVEC_MAX || m->n_processors > 0) {
         return -EINVAL;
     }
-    wanted = *addrs;
-    for (uint32_t i = 0; i < wanted.n; i++) {
-        wanted.v[i].nonce = m->nonce;
+    err = listen_as(m, m->nonce, addrs, &processors, &bound);
+    if (err == 0) {
+        announce(m, processors, &bound);
     }
-    err = processors_bind(m, &wanted, &bound);
-    if (err < 0) {
-        return err;
-    }
-    os_lock(m->os, m->lock);
-    m->addrs = bound;
-    os_unlock(m->os, m->lock);
-    os_lock(m->os, m->loopback->lock);
-    m->loopback->peer_addrs = bound;
-    os_unlock(m->os, m->loopback->lock);
-    if (m->started) {
-        processors_start(m);
-    }
-    return 0;
+    return err;
 }
 
 int messenger_start(struct messenger *m)
@@ -365,21 +382,32 @@ int messenger_start(struct messenger *m)
 
 int messenger_rebind(struct messenger *m)
 {
-    struct entity_addrvec again;
+    uint32_t nonce = m->nonce + 1000000; /* another life, as Ceph does it */
+    struct entity_addrvec wanted, bound;
+    struct processor *processors;
+    int err;
 
-    os_lock(m->os, m->lock);
-    again = m->avoid = m->addrs;
-    os_unlock(m->os, m->lock);
+    if (m->stopped) {
+        return -ESHUTDOWN;
+    }
     if (m->n_processors == 0) {
         return -EINVAL;
     }
+    messenger_addrs(m, &wanted);
+    for (uint32_t i = 0; i < wanted.n; i++) {
+        entity_addr_set_port(&wanted.v[i], 0);
+    }
+    /* While the old listeners stand: so none of their ports comes again, and if there
+     * cannot be new ones, nothing has happened. */
+    err = listen_as(m, nonce, &wanted, &processors, &bound);
+    if (err < 0) {
+        return err;
+    }
     processors_stop(m);
     messenger_mark_down_all(m);
-    m->nonce += 1000000; /* another life, as Ceph does it */
-    for (uint32_t i = 0; i < again.n; i++) {
-        entity_addr_set_port(&again.v[i], 0);
-    }
-    return messenger_bind(m, &again);
+    m->nonce = nonce;
+    announce(m, processors, &bound);
+    return 0;
 }
 
 /* ---- the end ---- */
@@ -418,6 +446,26 @@ void messenger_mark_down_all(struct messenger *m)
     }
 }
 
+/* Connections end on their workers; a messenger that does not run has none, so they end
+ * here. It may have run for a moment, until something for messenger_start was missing. */
+static void end_connections(struct messenger *m)
+{
+    struct connection *c = NULL;
+
+    if (!m->started) {
+        worker_pool_adopt(m->pool);
+        while ((c = next_connection(m, c, UINT64_MAX)) != NULL) {
+            conn_close(c, false);
+        }
+    }
+    os_lock(m->os, m->lock);
+    while (m->n_all > 0) {
+        os_cond_wait(m->os, m->cond, m->lock, -1);
+    }
+    os_unlock(m->os, m->lock);
+    worker_pool_drain(m->pool);
+}
+
 void messenger_shutdown(struct messenger *m)
 {
     if (m->stopped) {
@@ -428,18 +476,8 @@ void messenger_shutdown(struct messenger *m)
     m->stopping = true;
     os_unlock(m->os, m->lock);
     processors_stop(m);
-    if (!m->started && m->n_all > 0) {
-        m->started = worker_pool_start(m->pool) == 0; /* connections end on their workers */
-    }
     messenger_mark_down_all(m);
-    os_lock(m->os, m->lock);
-    while (m->n_all > 0) {
-        os_cond_wait(m->os, m->cond, m->lock, -1);
-    }
-    os_unlock(m->os, m->lock);
-    if (m->started) {
-        worker_pool_drain(m->pool);
-    }
+    end_connections(m);
     dispatch_queue_stop(m->dispatch);
     worker_pool_stop(m->pool);
 }

@@ -42,7 +42,6 @@ struct messenger {
     struct processor *processors;         /* owned array */
     uint32_t n_processors;
     struct entity_addrvec addrs; /* what we announce */
-    struct entity_addrvec avoid; /* ports of former binds (rebind) */
     uint32_t nonce;
     bool listening, stopping;
     uint64_t next_conn_id, next_global_id, global_id;
@@ -88,9 +87,12 @@ void messenger_queue_event(struct messenger *m, enum dispatch_event event,
 void messenger_accept_failed(struct messenger *m, struct connection *c);
 
 /* ---- processor.c: listening and accepting ---- */
-/* Binds all or none; appends to m->processors. */
+/* Binds all or none, *ret_bound->n of them. The array is the caller's until it is given to
+ * processors_install. */
 int processors_bind(struct messenger *m, const struct entity_addrvec *addrs,
-                    struct entity_addrvec *ret_bound);
+                    struct processor **ret, struct entity_addrvec *ret_bound);
+/* They are the messenger's from here on, which has none. */
+void processors_install(struct messenger *m, struct processor *processors, uint32_t n);
 void processors_start(struct messenger *m);
 /* Stops accepting and closes the sockets; waits for the workers. */
 void processors_stop(struct messenger *m);

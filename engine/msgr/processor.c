@@ -185,55 +185,21 @@ static void close_processor(void *arg)
     p->socket = NULL;
 }
 
-static bool is_avoided(const struct messenger *m, const struct entity_addr *addr)
-{
-    for (uint32_t i = 0; i < m->avoid.n; i++) {
-        if (entity_addr_port(&m->avoid.v[i]) == entity_addr_port(addr)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Listens on one address; with port 0, on any free port that is not to be avoided. */
-static int bind_one(struct messenger *m, struct worker *worker,
-                    const struct entity_addr *addr, struct server_socket **ret,
-                    struct entity_addr *ret_bound)
-{
-    struct server_socket *refused = NULL;
-    int err =
-        network_stack_listen(m->opts.stack, worker, addr, &m->opts.socket, ret, ret_bound);
-
-    while (err == 0 && entity_addr_port(addr) == 0 && is_avoided(m, ret_bound)) {
-        /* Hold the refused port while asking again, or it might come back. */
-        if (refused != NULL) {
-            server_socket_close(refused);
-        }
-        refused = *ret;
-        err = network_stack_listen(m->opts.stack, worker, addr, &m->opts.socket, ret,
-                                   ret_bound);
-    }
-    if (refused != NULL) {
-        server_socket_close(refused);
-    }
-    return err;
-}
-
 int processors_bind(struct messenger *m, const struct entity_addrvec *addrs,
-                    struct entity_addrvec *ret_bound)
+                    struct processor **ret, struct entity_addrvec *ret_bound)
 {
     struct worker *worker = worker_pool_at(m->pool, 0);
     struct processor *processors = calloc(addrs->n, sizeof(*processors));
     uint32_t n = 0;
     int err = processors == NULL ? -ENOMEM : 0;
 
-    CHECK(m->n_processors == 0);
     for (; n < addrs->n && err == 0; n++) {
         struct processor *p = &processors[n];
         char name[ENTITY_ADDR_TEXT];
 
         *p = (struct processor){.m = m, .worker = worker};
-        err = bind_one(m, worker, &addrs->v[n], &p->socket, &ret_bound->v[n]);
+        err = network_stack_listen(m->opts.stack, worker, &addrs->v[n], &m->opts.socket,
+                                   &p->socket, &ret_bound->v[n]);
         if (err < 0) {
             break;
         }
@@ -252,11 +218,17 @@ int processors_bind(struct messenger *m, const struct entity_addrvec *addrs,
         return err;
     }
     ret_bound->n = n;
+    *ret = processors;
+    return 0;
+}
+
+void processors_install(struct messenger *m, struct processor *processors, uint32_t n)
+{
+    CHECK(m->n_processors == 0);
     os_lock(m->os, m->lock);
     m->processors = processors;
     m->n_processors = n;
     os_unlock(m->os, m->lock);
-    return 0;
 }
 
 static void start_watching(void *arg)
