@@ -213,14 +213,14 @@ static void set_socket(struct connection *c, struct connected_socket *socket)
 }
 
 /* The transport is up, whoever dialled. */
-static void socket_established(struct connection *c)
+MAY_END static int socket_established(struct connection *c)
 {
     conn_saw(c, CONN_TRANSPORT);
     c->heard_ns = os_monotonic_ns(c->os);
     conn_set_sock_state(c, SOCK_ESTABLISHED, c->accepted ? "accepted" : "connected");
     TRACE(c->os, CONN_SOCKET, .obj = c->trace_id, .val = c->fd, .a0 = socket_link(c),
           .a1 = !c->accepted);
-    handshake_start(c);
+    return handshake_start(c);
 }
 
 static void drop_socket(struct connection *c)
@@ -253,7 +253,7 @@ int conn_watch(struct connection *c, int mask)
 
 /* Without its timer a connection would outlive a peer that says nothing. 0, or a negative
  * errno when conn_fault was called; an armed one is armed anew without fail. */
-static int arm_tick(struct connection *c, uint64_t delay_ns)
+MAY_END static int arm_tick(struct connection *c, uint64_t delay_ns)
 {
     int err = event_center_create_time_event(&c->worker->center, &c->tick_timer, delay_ns);
 
@@ -265,12 +265,13 @@ static int arm_tick(struct connection *c, uint64_t delay_ns)
 
 /* ---- dialling ---- */
 
-static void check_connected(struct connection *c)
+/* Is the transport up by now? Then the handshake begins. */
+MAY_END static int check_connected(struct connection *c)
 {
     int result = connected_socket_is_connected(c->socket);
 
     if (result == 0) {
-        return;
+        return 0;
     }
     TRACE(c->os, CONNECT, .obj = c->trace_id, .a0 = (uint64_t)c->fd,
           .val = result < 0 ? result : 0);
@@ -280,13 +281,13 @@ static void check_connected(struct connection *c)
         }
         conn_fault(c, result,
                    result == -ECONNREFUSED ? "connection refused" : "connect failed");
-        return;
+        return result;
     }
     event_center_delete_file_event(&c->worker->center, c->fd, OS_WRITABLE);
-    socket_established(c);
+    return socket_established(c);
 }
 
-static void dial(struct connection *c)
+MAY_END static int dial(struct connection *c)
 {
     struct connected_socket *socket;
     int err, mask = OS_READABLE;
@@ -295,15 +296,16 @@ static void dial(struct connection *c)
     conn_set_sock_state(c, SOCK_CONNECTING, "dial");
     conn_set_proto_state(c, PROTO_START_CONNECT, "dial");
     c->global_seq = messenger_next_global_seq(c->m, 0);
-    if (arm_tick(c, c->m->opts.ready_timeout_ns) < 0) {
-        return;
+    err = arm_tick(c, c->m->opts.ready_timeout_ns);
+    if (err < 0) {
+        return err;
     }
     err = network_stack_connect(c->m->opts.stack, c->worker, &c->target, &c->m->opts.socket,
                                 &socket);
     if (err < 0) {
         TRACE(c->os, CONNECT, .obj = c->trace_id, .val = err);
         conn_fault(c, err, "cannot start to connect");
-        return;
+        return err;
     }
     set_socket(c, socket);
     conn_saw_dialled(c);
@@ -311,18 +313,27 @@ static void dial(struct connection *c)
     if (c->m->opts.stack->ops->connect_wants_writable) {
         mask |= OS_WRITABLE;
     }
-    if (conn_watch(c, mask) == 0) {
-        check_connected(c);
-    }
+    err = conn_watch(c, mask);
+    return err == 0 ? check_connected(c) : err;
 }
 
-static void start_accepted(struct connection *c)
+MAY_END static int start_accepted(struct connection *c)
 {
+    int err;
+
     conn_set_sock_state(c, SOCK_ACCEPTING, "accepted");
     conn_set_proto_state(c, PROTO_START_ACCEPT, "accepted");
-    if (arm_tick(c, c->m->opts.ready_timeout_ns) == 0 && conn_watch(c, OS_READABLE) == 0) {
-        socket_established(c);
+    err = arm_tick(c, c->m->opts.ready_timeout_ns);
+    if (err == 0) {
+        err = conn_watch(c, OS_READABLE);
     }
+    return err == 0 ? socket_established(c) : err;
+}
+
+/* A handler of events has nothing more to do for a connection that ended. */
+static void handler_done(int result)
+{
+    (void)result;
 }
 
 static void handle_start(void *arg)
@@ -336,9 +347,9 @@ static void handle_start(void *arg)
             struct connected_socket *socket = c->socket;
 
             set_socket(c, socket);
-            start_accepted(c);
+            handler_done(start_accepted(c));
         } else {
-            dial(c);
+            handler_done(dial(c));
         }
     }
     conn_unref(c);
@@ -349,18 +360,20 @@ static void handle_start(void *arg)
 static void handle_socket(void *arg, int fd, int mask)
 {
     struct connection *c = conn_ref(arg); /* the callbacks below may close it */
+    int err = 0;
 
     TRACE(c->os, R3_READ_EVENT, .obj = c->trace_id,
           .a0 = (uint64_t)c->worker->center.files[fd].generation << 32 | (uint32_t)fd,
           .a1 = c->in_at);
     if (c->sock_state == SOCK_CONNECTING_RE) {
-        check_connected(c);
+        err = check_connected(c);
     }
-    if (c->sock_state == SOCK_ESTABLISHED && (mask & OS_READABLE)) {
-        conn_read(c);
+    if (err == 0 && c->sock_state == SOCK_ESTABLISHED && (mask & OS_READABLE)) {
+        err = conn_read(c);
     }
-    if (c->sock_state == SOCK_ESTABLISHED && (mask & OS_WRITABLE) && c->watching_writable) {
-        conn_write(c);
+    if (err == 0 && c->sock_state == SOCK_ESTABLISHED && (mask & OS_WRITABLE) &&
+        c->watching_writable) {
+        handler_done(conn_write(c));
     }
     conn_unref(c);
 }
@@ -370,7 +383,7 @@ static void handle_write_event(void *arg)
     struct connection *c = arg;
 
     if (c->sock_state == SOCK_ESTABLISHED && !c->watching_writable) {
-        conn_write(c); /* a full socket calls by itself */
+        handler_done(conn_write(c)); /* a full socket calls by itself */
     }
     conn_unref(c);
 }
@@ -380,7 +393,7 @@ static void handle_read_event(void *arg)
     struct connection *c = arg;
 
     if (c->sock_state == SOCK_ESTABLISHED) {
-        conn_read(c);
+        handler_done(conn_read(c));
     }
     conn_unref(c);
 }
@@ -442,7 +455,7 @@ static void handle_tick(void *arg, uint64_t id)
 static void handle_backoff(void *arg, uint64_t id)
 {
     (void)id;
-    dial(arg);
+    handler_done(dial(arg));
 }
 
 /* ---- faults ---- */
@@ -689,7 +702,7 @@ void conn_send_keepalive(struct connection *c)
 {
     os_lock(c->os, c->lock);
     if (c->ready && !c->loopback) {
-        c->keepalive_wanted = true;
+        atomic_store(&c->keepalive_wanted, true);
         conn_post(c, &c->write_event);
     }
     os_unlock(c->os, c->lock);

@@ -61,7 +61,8 @@ struct connection {
     bool accepted, anonymous, loopback;
     _Atomic int refs;
     _Atomic(void *) user;
-    _Atomic bool down;     /* mark_down was called: no callback any more */
+    _Atomic bool down;             /* mark_down was called: no callback any more */
+    _Atomic bool keepalive_wanted; /* for the next write event */
     struct list node;      /* in messenger.all while alive; under messenger lock */
     struct list hash_node; /* in messenger.by_addr if registered; under messenger lock */
     struct entity_addrvec key; /* the addresses it is registered under; likewise */
@@ -72,7 +73,6 @@ struct connection {
     bool closed;           /* nothing can be sent any more */
     bool gone;             /* conn_close ran: no event may be posted any more */
     bool ready;            /* the session is up */
-    bool keepalive_wanted; /* for the next write event */
     uint64_t keepalive_acks, last_keepalive_ack_ns, stray_keepalive_acks;
     int peer_type;
     int64_t peer_num;
@@ -126,6 +126,13 @@ struct connection {
     uint64_t n_sent;
 };
 
+/*
+ * Whatever may end the connection, or its transport, says so: functions marked MAY_END
+ * return a negative errno when conn_fault, conn_give_up or conn_close was called inside.
+ * The caller then touches neither socket nor queues, and returns it in turn.
+ */
+#define MAY_END __attribute__((warn_unused_result))
+
 /* ---- connection.c ---- */
 
 /* A new connection on `worker` (whose reference it takes over), alive, with one more
@@ -147,11 +154,11 @@ void conn_close(struct connection *c, bool reset);
 /* Asks the owner to close it; with `reset` the user is told. Any thread. */
 void conn_stop(struct connection *c, bool reset, const char *why);
 /* The session is up: opens out_q, tells the dispatchers, arms the idle timer. -ENOMEM:
- * there is no memory to tell them, and the connection was faulted. Owner. */
-int conn_session_ready(struct connection *c);
+ * there is no memory to tell them. Owner. */
+MAY_END int conn_session_ready(struct connection *c);
 bool conn_may_call_back(struct connection *c);
-/* Watches the socket for more: 0, or -errno (conn_fault was called). Owner. */
-int conn_watch(struct connection *c, int mask);
+/* Watches the socket for more. Owner. */
+MAY_END int conn_watch(struct connection *c, int mask);
 
 /* ---- conn_seen.c: what the user may ask of a handshake. Owner ---- */
 
@@ -171,15 +178,14 @@ void conn_object(struct connection *c, const char *what);
 /* ---- connection_write.c ---- */
 
 /* Appends one control frame to outgoing. Sent by the next conn_try_send. Owner. */
-void conn_queue_frame(struct connection *c, enum frame_tag tag,
-                      const struct wire_writer *w);
+MAY_END int conn_queue_frame(struct connection *c, enum frame_tag tag,
+                             const struct wire_writer *w);
 /* Appends raw bytes (the banner). Owner. */
-void conn_queue_bytes(struct connection *c, const void *data, size_t len);
-/* S5: hands outgoing to the stack; watches for writable while something is left. 0, or a
- * negative errno (then conn_fault was called). Owner. */
-int conn_try_send(struct connection *c);
+MAY_END int conn_queue_bytes(struct connection *c, const void *data, size_t len);
+/* S5: hands outgoing to the stack; watches for writable while something is left. Owner. */
+MAY_END int conn_try_send(struct connection *c);
 /* The write event: keepalives, acks, S4 for queued messages, S5. Owner. */
-void conn_write(struct connection *c);
+MAY_END int conn_write(struct connection *c);
 /* S1 to S3. As messenger_send. */
 int conn_submit(struct connection *c, struct message *msg, bool created);
 /* Drops out_q, sent and outgoing; returns how many messages. Owner. */
@@ -193,22 +199,25 @@ void conn_handle_ack(struct connection *c, uint64_t seq);
 void conn_reset_reader(struct connection *c);
 /* Reads and handles frames until nothing is there, the budget of this event is used up, or
  * the connection is gone. Owner. */
-void conn_read(struct connection *c);
+MAY_END int conn_read(struct connection *c);
+
 /* ---- handshake.c ---- */
 
-void handshake_start(struct connection *c);
-int handshake_banner(struct connection *c, const struct banner *banner);
-/* A complete control frame before READY. 0; a negative errno when conn_fault was called. */
-int handshake_frame(struct connection *c, enum frame_tag tag, struct wire_reader *payload);
+MAY_END int handshake_start(struct connection *c);
+MAY_END int handshake_banner(struct connection *c, const struct banner *banner);
+/* A complete control frame before READY. */
+MAY_END int handshake_frame(struct connection *c, enum frame_tag tag,
+                            struct wire_reader *payload);
 bool handshake_accepts(const struct connection *c, enum frame_tag tag);
 
 /* ---- session.c ---- */
 
 /* The budgets of the message whose preamble was read. 1 all held, 0 wait. */
 int session_throttle(struct connection *c);
-/* A complete MESSAGE (in.msg, in.segments). As handshake_frame. */
-int session_message(struct connection *c);
-int session_frame(struct connection *c, enum frame_tag tag, struct wire_reader *payload);
+/* A complete MESSAGE (in.msg, in.segments). */
+MAY_END int session_message(struct connection *c);
+MAY_END int session_frame(struct connection *c, enum frame_tag tag,
+                          struct wire_reader *payload);
 bool session_accepts(enum frame_tag tag);
 
 #endif

@@ -311,8 +311,12 @@ static int wait_for_budget(struct connection *c)
         }
         return 0;
     }
-    if (was_waiting && conn_watch(c, OS_READABLE) < 0) {
-        return -EIO;
+    if (was_waiting) {
+        int err = conn_watch(c, OS_READABLE);
+
+        if (err < 0) {
+            return err;
+        }
     }
     return allocate_segments(c);
 }
@@ -427,7 +431,7 @@ static int read_piece(struct connection *c)
     return -EIO;
 }
 
-void conn_read(struct connection *c)
+int conn_read(struct connection *c)
 {
     uint64_t began = os_monotonic_ns(c->os);
     struct worker *worker = c->worker;
@@ -435,9 +439,8 @@ void conn_read(struct connection *c)
 
     while (result > 0 && frames < FRAMES_PER_READ_EVENT) {
         result = read_piece(c);
-        if (result > 0 && c->sock_state != SOCK_ESTABLISHED) {
-            result = -ECONNRESET; /* a handler ended it */
-        }
+        /* A fast dispatcher ends nothing at once: that is an event of its own. */
+        CHECK(result < 0 || c->sock_state == SOCK_ESTABLISHED);
         if (result > 0 && c->in.state == IN_PREAMBLE) {
             frames++;
         }
@@ -446,4 +449,5 @@ void conn_read(struct connection *c)
         conn_post(c, &c->read_event); /* others first; an edge would not come again */
     }
     WORKER_COUNT(worker, msgr_running_recv_time_ns, os_monotonic_ns(c->os) - began);
+    return MIN(result, 0);
 }

@@ -88,12 +88,12 @@ static int append_or_fault(struct connection *c, int err, size_t bytes)
     return 0;
 }
 
-void conn_queue_bytes(struct connection *c, const void *data, size_t len)
+int conn_queue_bytes(struct connection *c, const void *data, size_t len)
 {
-    append_or_fault(c, buffer_list_append_copy(&c->outgoing, data, len), len);
+    return append_or_fault(c, buffer_list_append_copy(&c->outgoing, data, len), len);
 }
 
-void conn_queue_frame(struct connection *c, enum frame_tag tag, const struct wire_writer *w)
+int conn_queue_frame(struct connection *c, enum frame_tag tag, const struct wire_writer *w)
 {
     uint8_t frame[FRAME_CONTROL_BYTES(FRAME_CONTROL_MAX)];
     size_t len;
@@ -104,7 +104,7 @@ void conn_queue_frame(struct connection *c, enum frame_tag tag, const struct wir
     CHECK(len > 0);
     TRACE(c->os, FRAME_OUT, .obj = c->trace_id, .a0 = tag, .val = (int32_t)len,
           .a1 = c->out_at);
-    conn_queue_bytes(c, frame, len);
+    return conn_queue_bytes(c, frame, len);
 }
 
 static uint32_t segment_crc(const struct buffer *b)
@@ -263,14 +263,14 @@ int conn_try_send(struct connection *c)
 
 /* ---- the write event ---- */
 
-static void queue_keepalive(struct connection *c, enum frame_tag tag,
-                            const struct frame_keepalive *f)
+static int queue_keepalive(struct connection *c, enum frame_tag tag,
+                           const struct frame_keepalive *f)
 {
     uint8_t payload[8];
     struct wire_writer w = wire_writer(payload, sizeof(payload));
 
     frame_keepalive_encode(&w, f);
-    conn_queue_frame(c, tag, &w);
+    return conn_queue_frame(c, tag, &w);
 }
 
 /* Remembers the stamp until its answer comes; the oldest one makes room. */
@@ -284,7 +284,7 @@ static void remember_keepalive(struct connection *c, uint64_t stamp)
     c->keepalives[c->n_keepalives++] = stamp;
 }
 
-static void queue_keepalive_now(struct connection *c)
+static int queue_keepalive_now(struct connection *c)
 {
     /* No two are alike, and none goes back when the clock does: an answer tells which. */
     uint64_t now = MAX(os_realtime_ns(c->os), c->last_keepalive_ns + 1);
@@ -293,18 +293,18 @@ static void queue_keepalive_now(struct connection *c)
 
     c->last_keepalive_ns = now;
     remember_keepalive(c, now);
-    queue_keepalive(c, TAG_KEEPALIVE2, &f);
+    return queue_keepalive(c, TAG_KEEPALIVE2, &f);
 }
 
-static void queue_ack(struct connection *c)
+static int queue_ack(struct connection *c)
 {
     const struct frame_u64 f = {.value = c->in_seq};
     uint8_t payload[8];
     struct wire_writer w = wire_writer(payload, sizeof(payload));
 
     frame_u64_encode(&w, &f);
-    conn_queue_frame(c, TAG_ACK, &w);
     c->ack_owed = 0;
+    return conn_queue_frame(c, TAG_ACK, &w);
 }
 
 /* A lossless peer that does not acknowledge stops the encoding here, so that out_q fills
@@ -314,34 +314,45 @@ static bool may_send_message(const struct connection *c)
     return c->n_sent < c->m->opts.out_queue_messages_max;
 }
 
-static struct message *next_message(struct connection *c, bool *ret_keepalive)
+/* The keepalive that was asked for, and the answer to the peer's. 0; < 0: the connection
+ * went. */
+static int queue_keepalives(struct connection *c)
+{
+    int err = 0;
+
+    if (atomic_exchange(&c->keepalive_wanted, false)) {
+        err = queue_keepalive_now(c);
+    }
+    if (err == 0 && c->keepalive_answer_owed) {
+        c->keepalive_answer_owed = false;
+        err = queue_keepalive(c, TAG_KEEPALIVE2_ACK, &c->keepalive_answer);
+    }
+    return err;
+}
+
+static struct message *next_message(struct connection *c)
 {
     struct message *msg;
 
     os_lock(c->os, c->lock);
-    *ret_keepalive = c->keepalive_wanted;
-    c->keepalive_wanted = false;
     msg = may_send_message(c) ? out_queue_pop(&c->out_q) : NULL;
     os_unlock(c->os, c->lock);
     return msg;
 }
 
 /* Encodes up to one batch. 1: out_q may hold more; 0: it is empty, or waits for acks; < 0:
- * the connection went. */
+ * the connection went. A message is taken out of out_q only when nothing else can end the
+ * connection before it is written: whoever ends it must find all of them. */
 static int fill_outgoing(struct connection *c)
 {
     while (c->outgoing.bytes < OUTGOING_BYTES_MAX) {
-        bool keepalive;
-        struct message *msg = next_message(c, &keepalive);
-        int err;
+        struct message *msg;
+        int err = queue_keepalives(c);
 
-        if (keepalive) {
-            queue_keepalive_now(c);
+        if (err < 0) {
+            return err;
         }
-        if (c->keepalive_answer_owed) {
-            c->keepalive_answer_owed = false;
-            queue_keepalive(c, TAG_KEEPALIVE2_ACK, &c->keepalive_answer);
-        }
+        msg = next_message(c);
         if (msg == NULL) {
             return 0;
         }
@@ -353,31 +364,50 @@ static int fill_outgoing(struct connection *c)
     return 1;
 }
 
-void conn_write(struct connection *c)
+/* Encodes and sends, a few batches. 1: there is more, and room for it; 0: not so; < 0: the
+ * connection went. */
+static int write_batches(struct connection *c)
 {
-    uint64_t began = os_monotonic_ns(c->os);
-    int more = 1, batches = 0;
+    int more = 1;
 
-    if (!c->was_ready) {
-        conn_try_send(c); /* a handshake frame the socket had no room for */
-        return;
-    }
-    while (more > 0 && batches++ < BATCHES_PER_WRITE_EVENT) {
+    for (int i = 0; i < BATCHES_PER_WRITE_EVENT && more > 0; i++) {
+        int err;
+
         more = fill_outgoing(c);
         if (more == 0 && c->ack_owed > 0) {
-            queue_ack(c); /* no message carried it */
+            more = queue_ack(c); /* no message carried it */
         }
-        if (c->sock_state != SOCK_ESTABLISHED || conn_try_send(c) < 0) {
-            return;
+        if (more < 0) {
+            return more;
+        }
+        err = conn_try_send(c);
+        if (err < 0) {
+            return err;
         }
         if (c->outgoing.bytes > 0) {
-            break; /* the socket is full: it will call */
+            return 0; /* the socket is full: it will call */
         }
     }
-    if (more > 0 && c->outgoing.bytes == 0) {
+    return more;
+}
+
+int conn_write(struct connection *c)
+{
+    uint64_t began = os_monotonic_ns(c->os);
+    int more;
+
+    if (!c->was_ready) {
+        return conn_try_send(c); /* a handshake frame the socket had no room for */
+    }
+    more = write_batches(c);
+    if (more < 0) {
+        return more;
+    }
+    if (more > 0) {
         conn_post(c, &c->write_event);
     }
     WORKER_COUNT(c->worker, msgr_running_send_time_ns, os_monotonic_ns(c->os) - began);
+    return 0;
 }
 
 /* ---- acknowledgements and the end ---- */

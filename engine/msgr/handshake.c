@@ -44,30 +44,32 @@ static int give_up(struct connection *c, int err, const char *why)
     uint8_t w##_bytes[FRAME_CONTROL_MAX];                                                  \
     struct wire_writer w = wire_writer(w##_bytes, sizeof(w##_bytes))
 
-static int send_frame(struct connection *c, enum frame_tag tag, const struct wire_writer *w)
+MAY_END static int send_frame(struct connection *c, enum frame_tag tag,
+                              const struct wire_writer *w)
 {
+    int err;
+
     if (c->outgoing.bytes > HANDSHAKE_OUTGOING_MAX) {
         return fault(c, -ENOBUFS, "the peer asks without reading our answers");
     }
-    conn_queue_frame(c, tag, w);
-    return c->sock_state == SOCK_ESTABLISHED ? conn_try_send(c) : -ECONNRESET;
+    err = conn_queue_frame(c, tag, w);
+    return err == 0 ? conn_try_send(c) : err;
 }
 
 /* ---- banner and HELLO ---- */
 
-void handshake_start(struct connection *c)
+int handshake_start(struct connection *c)
 {
     const struct banner banner = {
         .supported = c->m->opts.msgr20 ? 0 : MSGR2_FEATURE_REVISION_1, .required = 0};
     uint8_t bytes[BANNER_BYTES];
+    int err;
 
     conn_set_proto_state(c, c->accepted ? PROTO_BANNER_ACCEPTING : PROTO_BANNER_CONNECTING,
                          "banner sent");
     banner_encode(bytes, &banner);
-    conn_queue_bytes(c, bytes, sizeof(bytes));
-    if (c->sock_state == SOCK_ESTABLISHED) {
-        conn_try_send(c);
-    }
+    err = conn_queue_bytes(c, bytes, sizeof(bytes));
+    return err == 0 ? conn_try_send(c) : err;
 }
 
 static int send_hello(struct connection *c)
@@ -236,8 +238,8 @@ static int handle_auth_request(struct connection *c, struct wire_reader *r)
     conn_saw(c, CONN_AUTH);
     conn_set_proto_state(c, PROTO_AUTH_ACCEPTING_SIGN, "AUTH_NONE granted");
     frame_auth_done_encode(&w, &done);
-    conn_queue_frame(c, TAG_AUTH_DONE, &w);
-    return send_signature(c); /* behind AUTH_DONE, without waiting */
+    err = conn_queue_frame(c, TAG_AUTH_DONE, &w);
+    return err == 0 ? send_signature(c) : err; /* behind AUTH_DONE, without waiting */
 }
 
 static int handle_auth_done(struct connection *c, struct wire_reader *r)

@@ -147,8 +147,7 @@ static int handle_keepalive(struct connection *c, struct wire_reader *r)
         return fault(c, -EBADMSG, "bad KEEPALIVE2");
     }
     c->keepalive_answer_owed = true;
-    conn_write(c);
-    return c->sock_state == SOCK_ESTABLISHED ? 0 : -ECONNRESET;
+    return conn_write(c);
 }
 
 /* Forgets the KEEPALIVE2 of ours with that stamp and all before it, which a peer with more
