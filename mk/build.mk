@@ -141,7 +141,8 @@ FAILING_LIB := $(patsubst $(B)/%,$(B)/failing/%,$(foreach f,$(EMBED),$(call lib_
 $(FAILING_LIB): $(B)/failing/%: $(B)/%
 	@mkdir -p $(@D)
 	$(call say,COPY,$@)objcopy --redefine-sym malloc=failing_malloc \
-		--redefine-sym calloc=failing_calloc --redefine-sym realloc=failing_realloc $< $@
+		--redefine-sym calloc=failing_calloc --redefine-sym realloc=failing_realloc \
+		--redefine-sym aligned_alloc=failing_aligned_alloc $< $@
 
 $(FAILING_BIN): %: %.o $(TEST_LIB) \
 		$(filter-out $(FAILING_LIB:$(B)/failing/%=$(B)/%),$(ARCHIVES)) $(FAILING_LIB)

@@ -10,7 +10,7 @@
 #include "tests/lib/testlib.h"
 
 #define ATTEMPT 100 /* tid = attempt * ATTEMPT + index */
-#define ATTEMPTS_MAX 16
+#define ATTEMPTS_MAX 32
 
 struct talker {
     struct os *os;
@@ -100,6 +100,31 @@ static void talker_fini(struct talker *t)
     }
 }
 
+static const struct policy *policy_of(const struct talk *talk, const struct talker *t)
+{
+    if (talk->opts->lossless) {
+        return policy_find(t->echoes ? "stateful_server" : "lossless_client");
+    }
+    return policy_find(t->echoes ? "stateless_server" : "lossy_client");
+}
+
+/* A connection that is there before the messenger runs, with a message that waits. */
+static void dial_nobody(struct talker *t)
+{
+    struct connection *conn = NULL;
+    struct message *msg = message_new(MSG_PING);
+    struct entity_addrvec addrs;
+    const char *why;
+
+    ck_assert_int_eq(entity_addrvec_parse("v2:127.0.0.1:1/0", ADDR_MSGR2, 0, &addrs, &why),
+                     0);
+    if (messenger_connect_anon(t->m, ENTITY_OSD, &addrs, &conn) < 0 || msg == NULL ||
+        messenger_send(conn, msg) < 0) {
+        message_unref(msg);
+    }
+    conn_unref(conn);
+}
+
 /* One try. */
 static int try_start(struct talk *talk, struct talker *t)
 {
@@ -112,7 +137,8 @@ static int try_start(struct talk *talk, struct talker *t)
         .arg = t, .dispatch = on_message, .on_reset = on_reset};
     struct entity_addrvec addrs;
     const char *why;
-    int err = tcp_stack_new(t->os, &t->stack);
+    int err = talk->opts->make_stack != NULL ? talk->opts->make_stack(t->os, &t->stack)
+                                             : tcp_stack_new(t->os, &t->stack);
 
     if (err < 0) {
         return err;
@@ -122,13 +148,14 @@ static int try_start(struct talk *talk, struct talker *t)
     if (err < 0) {
         return err;
     }
-    messenger_set_policy(t->m, 0,
-                         policy_find(t->echoes ? "stateless_server" : "lossy_client"));
+    messenger_set_policy(t->m, 0, policy_of(talk, t));
     messenger_add_dispatcher(t->m, &dispatcher);
     if (t->echoes) {
         ck_assert_int_eq(entity_addrvec_parse("127.0.0.1:0", ADDR_MSGR2, 0, &addrs, &why),
                          0);
         err = messenger_bind(t->m, &addrs);
+    } else if (talk->opts->whole) {
+        dial_nobody(t);
     }
     return err < 0 ? err : messenger_start(t->m);
 }
@@ -149,9 +176,12 @@ static bool start(struct talk *talk, struct talker *t)
 static void talker_init(struct talker *t, struct os *os, bool echoes)
 {
     *t = (struct talker){.os = os, .echoes = echoes, .sound = true};
-    t->lock = os_mutex_new(os, "talker");
-    t->cond = os_cond_new(os, "talker");
-    ck_assert(t->lock != NULL && t->cond != NULL);
+    while (t->lock == NULL) { /* the fault is over after a few */
+        t->lock = os_mutex_new(os, "talker");
+    }
+    while (t->cond == NULL) {
+        t->cond = os_cond_new(os, "talker");
+    }
 }
 
 static void talker_free(struct talker *t)
@@ -178,10 +208,26 @@ static struct message *make_message(uint64_t tid, size_t bytes)
     return msg;
 }
 
+/* So that keepalives, too, find a session, and go out together with messages. */
+static void await_session(struct talk *talk, struct connection *conn)
+{
+    struct os *os = talk->a.os;
+    uint64_t until = os_monotonic_ns(os) + talk->opts->patience_ns;
+
+    while (!conn_is_connected(conn) && !conn_is_closed(conn) &&
+           os_monotonic_ns(os) < until) {
+        os_sleep_ns(os, NSEC_PER_MSEC);
+    }
+}
+
 static int send_all(struct talk *talk, struct connection *conn, int attempt)
 {
     int err = 0;
 
+    if (talk->opts->whole) {
+        await_session(talk, conn);
+        conn_send_keepalive(conn);
+    }
     for (int i = 1; i <= talk->opts->messages && err == 0; i++) {
         struct message *msg =
             make_message((uint64_t)attempt * ATTEMPT + (uint64_t)i, length_of(i));
@@ -189,6 +235,9 @@ static int send_all(struct talk *talk, struct connection *conn, int attempt)
         err = msg != NULL ? messenger_send(conn, msg) : -ENOMEM;
         if (err < 0) {
             message_unref(msg);
+        }
+        if (talk->opts->whole) {
+            conn_send_keepalive(conn);
         }
     }
     return err;
@@ -212,12 +261,14 @@ static void await(struct talk *talk, int attempt)
     os_unlock(a->os, a->lock);
 }
 
-static void converse(struct talk *talk)
+/* Dials, until all came back; attempts count from `first`. */
+static void converse(struct talk *talk, int first)
 {
     struct entity_addrvec addrs;
 
     messenger_addrs(talk->b.m, &addrs);
-    for (int i = 0; i < talk->opts->attempts && !talk->ret->delivered; i++) {
+    talk->ret->delivered = false;
+    for (int i = first; i < first + talk->opts->attempts && !talk->ret->delivered; i++) {
         struct connection *conn;
 
         if (messenger_connect_anon(talk->a.m, ENTITY_OSD, &addrs, &conn) < 0) {
@@ -234,17 +285,54 @@ static void converse(struct talk *talk)
     }
 }
 
+/* False: it never could. One that cannot changes nothing. */
+static bool rebind(struct talk *talk)
+{
+    struct entity_addrvec before, after;
+    bool done = false;
+
+    for (int i = 0; i < talk->opts->attempts && !done; i++) {
+        messenger_addrs(talk->b.m, &before);
+        done = messenger_rebind(talk->b.m) == 0;
+        messenger_addrs(talk->b.m, &after);
+        ck_assert_int_eq(entity_addrvec_equal(&before, &after), !done);
+        talk->ret->failed_rebinds += !done;
+    }
+    return done;
+}
+
+/* Everything that waited went, or was given up. */
+static void drain(struct talk *talk, struct talker *t)
+{
+    messenger_mark_down_all(t->m);
+    talk->ret->stuck =
+        talk->ret->stuck || !messenger_drain(t->m, talk->opts->patience_ns);
+}
+
+static void live(struct talk *talk)
+{
+    converse(talk, 0);
+    if (talk->opts->whole && talk->ret->delivered) {
+        talk->ret->delivered = false;
+        if (rebind(talk)) {
+            converse(talk, talk->opts->attempts);
+        }
+    }
+    drain(talk, &talk->a);
+    drain(talk, &talk->b);
+}
+
 void fault_talk(const struct fault_talk_opts *opts, struct fault_talk_result *ret)
 {
     struct talk talk = {.opts = opts, .ret = ret};
     uint64_t began = os_monotonic_ns(opts->a);
 
-    ck_assert_int_le(opts->attempts, ATTEMPTS_MAX);
+    ck_assert_int_le(2 * opts->attempts, ATTEMPTS_MAX);
     *ret = (struct fault_talk_result){0};
     talker_init(&talk.a, opts->a, false);
     talker_init(&talk.b, opts->b, true);
     if (start(&talk, &talk.b) && start(&talk, &talk.a)) {
-        converse(&talk);
+        live(&talk);
     }
     talker_fini(&talk.a);
     talker_fini(&talk.b);

@@ -14,11 +14,18 @@
 #include "engine/event_driver.h"
 #include "engine/os.h"
 
+struct network_stack;
+
 struct fault_talk_opts {
     struct os *a, *b;
+    int (*make_stack)(struct os *os, struct network_stack **ret); /* NULL: TCP */
     enum event_driver_kind driver;
+    bool lossless; /* sessions with acknowledgements; they end with their transport, too */
+    /* A whole life: a dials before it runs, keepalives go between the messages, and when
+     * all came back, b rebinds and is found at its new address. */
+    bool whole;
     int messages;         /* each way, of an attempt; at most 99 */
-    int attempts;         /* at most, of starting each node and of dialling */
+    int attempts;         /* at most, of starting each node, of dialling, of rebinding */
     uint64_t patience_ns; /* of an attempt */
 };
 
@@ -29,6 +36,8 @@ struct fault_talk_result {
     int failed_dials;    /* connections that could not even be made */
     int lost;            /* attempts that ended early */
     int timed_out;       /* attempts that nothing came of */
+    int failed_rebinds;
+    bool stuck; /* when all connections were marked down, messages still waited */
     uint64_t elapsed_ns; /* of os a */
 };
 
