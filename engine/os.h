@@ -67,7 +67,7 @@ struct os_ops {
     void (*thread_join)(struct os_thread *thread);
     /* The calling thread's handle. A thread that os did not start is adopted at its first
      * call and named "app-N"; its handle lives as long as the os. Never NULL: without
-     * memory it is the shared one, until a later call finds some. */
+     * memory it is the shared one, for good. */
     struct os_thread *(*thread_self)(struct os *os);
     /* Blocks the calling thread. Not for engine threads: they wait in their center. */
     void (*sleep_ns)(struct os *os, uint64_t ns);

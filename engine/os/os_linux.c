@@ -21,6 +21,14 @@
 #include "engine/list.h"
 #include "engine/util.h"
 
+struct linux_thread {
+    struct os_thread base;
+    pthread_t id;
+    os_thread_fn fn;
+    void *arg;
+    struct list node; /* in os_linux.adopted */
+};
+
 struct os_linux {
     struct os base;
     pthread_key_t self_key; /* the calling thread's linux_thread for this os */
@@ -30,15 +38,7 @@ struct os_linux {
     int live_threads, live_mutexes, live_conds;
     uint64_t random_pool[32];
     int random_left;
-    struct os_thread shared; /* of threads that could not be adopted */
-};
-
-struct linux_thread {
-    struct os_thread base;
-    pthread_t id;
-    os_thread_fn fn;
-    void *arg;
-    struct list node; /* in os_linux.adopted */
+    struct linux_thread shared; /* of threads that there was no memory to adopt */
 };
 
 struct os_mutex {
@@ -157,13 +157,14 @@ static void linux_thread_join(struct os_thread *thread)
     free(t);
 }
 
+/* Whoever once had the shared handle keeps it: a thread is always the same one. */
 static struct os_thread *adopt_thread(struct os_linux *l)
 {
     struct linux_thread *t = calloc(1, sizeof(*t));
 
-    if (t == NULL || pthread_setspecific(l->self_key, t) != 0) {
-        free(t);
-        return &l->shared;
+    if (t == NULL) {
+        pthread_setspecific(l->self_key, &l->shared);
+        return &l->shared.base;
     }
     t->base.os = &l->base;
     t->id = pthread_self();
@@ -172,6 +173,7 @@ static struct os_thread *adopt_thread(struct os_linux *l)
     snprintf(t->base.name, sizeof(t->base.name), "app-%d", l->adopted_n++);
     list_push_back(&l->adopted, &t->node);
     pthread_mutex_unlock(&l->lock);
+    pthread_setspecific(l->self_key, t);
     return &t->base;
 }
 
@@ -638,7 +640,7 @@ struct os *os_linux_new(uint8_t node, const char *name)
     snprintf(l->base.name, sizeof(l->base.name), "%s", name != NULL ? name : "");
     pthread_mutex_init(&l->lock, NULL);
     list_init(&l->adopted);
-    l->shared = (struct os_thread){.os = &l->base, .name = "app", .shared = true};
+    l->shared.base = (struct os_thread){.os = &l->base, .name = "app", .shared = true};
     return &l->base;
 }
 

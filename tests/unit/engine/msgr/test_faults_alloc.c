@@ -9,7 +9,8 @@
  *
  * The build gives this program copies of the engine's archives that call the three
  * functions below (mk/build.mk); the simulator's and the test's own allocations are the
- * usual ones. The world is virtual, so one thread counts.
+ * usual ones. The world is virtual, so the n-th request is the same each time; on Linux,
+ * where allocations fail, too, it is one of those about then.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,19 +32,30 @@ void *failing_realloc(void *old, size_t bytes);
 void *failing_aligned_alloc(size_t alignment, size_t bytes);
 
 static struct {
-    uint64_t made;         /* requests so far */
+    _Atomic uint64_t made; /* requests so far */
     uint64_t from, n_fail; /* those from `from` on fail, so many; 0: none */
-    uint64_t failed;
-    const char *last; /* that failed */
+    _Atomic uint64_t failed;
+    _Atomic(const char *) last; /* that failed */
 } requests;
+
+static void fail_from(uint64_t from, uint64_t n_fail)
+{
+    requests.made = requests.failed = 0;
+    requests.from = from;
+    requests.n_fail = n_fail;
+    requests.last = "nothing";
+}
 
 static bool fails(const char *what)
 {
-    bool yes = ++requests.made >= requests.from && requests.failed < requests.n_fail;
+    uint64_t number = atomic_fetch_add(&requests.made, 1) + 1;
 
-    requests.failed += yes;
-    requests.last = yes ? what : requests.last;
-    return yes;
+    if (number < requests.from || number >= requests.from + requests.n_fail) {
+        return false;
+    }
+    atomic_fetch_add(&requests.failed, 1);
+    requests.last = what;
+    return true;
 }
 
 /* ---- memory -------------------------------------------------------------------------- */
@@ -281,10 +293,7 @@ static void converse(uint64_t from, uint64_t n_fail, const struct way *way)
                                .patience_ns = 60 * NSEC_PER_SEC}};
     enum sim_verdict verdict;
 
-    requests.made = requests.failed = 0;
-    requests.from = from;
-    requests.n_fail = n_fail;
-    requests.last = "nothing";
+    fail_from(from, n_fail);
     verdict = sim_world_run(world, tell, &s);
     requests.n_fail = 0;
     ck_assert_msg(verdict == SIM_OK, "%s, request %" PRIu64 " and %" PRIu64 " more, %s: %s",
@@ -303,7 +312,7 @@ static void converse(uint64_t from, uint64_t n_fail, const struct way *way)
 
 static uint64_t count_requests(const struct way *way)
 {
-    converse(1, 0, way);
+    converse(UINT64_MAX, 0, way);
     return requests.made;
 }
 
@@ -334,6 +343,46 @@ START_TEST(some_in_a_row)
 }
 END_TEST
 
+/* On Linux, with real threads; its own allocations fail as well. The os is made before and
+ * counts at the end what was not given back. */
+static uint64_t converse_on_linux(uint64_t from, uint64_t n_fail, bool lossless)
+{
+    struct fault_talk_opts opts = {.a = os_linux_new(1, "a"),
+                                   .b = os_linux_new(2, "b"),
+                                   .lossless = lossless,
+                                   .whole = true,
+                                   .messages = 4,
+                                   .attempts = 12,
+                                   .patience_ns = 20 * NSEC_PER_SEC};
+    struct fault_talk_result r;
+
+    ck_assert(opts.a != NULL && opts.b != NULL);
+    fail_from(from, n_fail);
+    fault_talk(&opts, &r);
+    requests.n_fail = 0;
+    os_linux_free(opts.a);
+    os_linux_free(opts.b);
+    ck_assert_msg(r.delivered && r.sound && r.timed_out == 0 && !r.stuck,
+                  "request %" PRIu64 " and %" PRIu64
+                  " more, %s: %d failed starts, %d dials, %d rebinds, %d lost, %d timed "
+                  "out%s",
+                  from, n_fail - 1, requests.last, r.failed_starts, r.failed_dials,
+                  r.failed_rebinds, r.lost, r.timed_out,
+                  r.stuck ? ", messages wait for ever" : "");
+    return requests.made;
+}
+
+START_TEST(allocations_on_linux)
+{
+    uint64_t n = converse_on_linux(UINT64_MAX, 0, _i % 2 == 0);
+
+    ck_assert_uint_gt(n, 100);
+    for (uint64_t from = 1 + (uint64_t)_i; from <= n; from += SLICES) {
+        converse_on_linux(from, from % 3 == 0 ? 3 : 1, _i % 2 == 0);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("faults_alloc");
@@ -342,6 +391,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, each_request_alone, 0, SLICES * (int)ARRAY_SIZE(ways));
     tcase_add_loop_test(tc, some_in_a_row, 0, SLICES * (int)ARRAY_SIZE(ways));
+    tcase_add_loop_test(tc, allocations_on_linux, 0, SLICES);
     suite_add_tcase(suite, tc);
     return testlib_run(suite);
 }

@@ -65,6 +65,7 @@ static void stage_open(struct stage *s, uint64_t seed, enum event_driver_kind dr
     s->story.opts = (struct fault_talk_opts){.a = s->faulty[0],
                                              .b = s->faulty[1],
                                              .driver = driver,
+                                             .whole = true,
                                              .messages = 4,
                                              .attempts = 4,
                                              .patience_ns = PATIENCE_NS};
@@ -121,6 +122,7 @@ static void judge(const struct fault_rule *rule, enum event_driver_kind driver,
              r->failed_starts, r->failed_dials, r->lost, r->timed_out);
     ck_assert_msg(r->delivered, "not delivered: %s", what);
     ck_assert_msg(r->sound, "not sound: %s", what);
+    ck_assert_msg(!r->stuck, "messages wait for ever: %s", what);
     ck_assert_msg(r->failed_starts == 0 || (info->consequences & FC_NO_RESOURCE), "%s",
                   what);
     ck_assert_msg(r->lost + r->failed_dials + r->timed_out == 0 ||
@@ -161,7 +163,8 @@ static void swarm(uint64_t seed)
     stage_run(&stage);
     ck_assert_msg(stage.verdict == SIM_OK, "seed %" PRIu64 ": %s", seed,
                   sim_world_report(stage.world));
-    ck_assert_msg(stage.story.result.sound, "seed %" PRIu64, seed);
+    ck_assert_msg(stage.story.result.sound && !stage.story.result.stuck, "seed %" PRIu64,
+                  seed);
     stage_close(&stage);
 }
 
