@@ -421,10 +421,11 @@ static void look_for_silence(struct connection *c)
     int err;
 
     if (is_silent(c)) {
-        conn_read(c); /* it may have spoken while this worker was busy with others */
-    }
-    if (c->sock_state != SOCK_ESTABLISHED) {
-        return;
+        /* It may have spoken while this worker was busy with others. */
+        err = conn_read(c);
+        if (err < 0 || c->sock_state != SOCK_ESTABLISHED) {
+            return;
+        }
     }
     if (is_silent(c)) {
         conn_fault(c, -ETIMEDOUT, c->m->idle_why);
@@ -515,6 +516,7 @@ void conn_give_up(struct connection *c, int err, const char *why)
 int conn_session_ready(struct connection *c)
 {
     struct queued_event *room = dispatch_queue_reserve();
+    int armed;
 
     CHECK(!c->was_ready);
     if (room == NULL) {
@@ -526,7 +528,8 @@ int conn_session_ready(struct connection *c)
     c->backoff_ns = 0;
     conn_set_proto_state(c, PROTO_READY, "session is up");
     CHECK(time_event_is_armed(&c->tick_timer)); /* so that this needs no memory */
-    arm_tick(c, c->m->opts.idle_timeout_ns);
+    armed = arm_tick(c, c->m->opts.idle_timeout_ns);
+    CHECK(armed == 0);
     if (c->accepted) {
         messenger_handshake_done(c->m);
     }

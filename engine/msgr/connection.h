@@ -63,16 +63,16 @@ struct connection {
     _Atomic(void *) user;
     _Atomic bool down;             /* mark_down was called: no callback any more */
     _Atomic bool keepalive_wanted; /* for the next write event */
-    struct list node;      /* in messenger.all while alive; under messenger lock */
+    struct list node;              /* in messenger.all while alive; under messenger lock */
     struct list hash_node; /* in messenger.by_addr if registered; under messenger lock */
     struct entity_addrvec key; /* the addresses it is registered under; likewise */
 
     struct queued_event *reset_room; /* owned: so that a reset is always told */
     struct os_mutex *lock;           /* owned; guards the next block */
     struct out_queue out_q;
-    bool closed;           /* nothing can be sent any more */
-    bool gone;             /* conn_close ran: no event may be posted any more */
-    bool ready;            /* the session is up */
+    bool closed; /* nothing can be sent any more */
+    bool gone;   /* conn_close ran: no event may be posted any more */
+    bool ready;  /* the session is up */
     uint64_t keepalive_acks, last_keepalive_ack_ns, stray_keepalive_acks;
     int peer_type;
     int64_t peer_num;

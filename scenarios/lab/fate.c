@@ -114,6 +114,7 @@ int lab_node_pause(struct lab_node *node, bool on)
     }
     lab_lock(lab);
     node->pause->on = on;
+    lab->healed_ns = on ? 0 : lab->healed_ns; /* whoever heals has to end it */
     lab_changed(lab);
     lab_unlock(lab);
     pool = messenger_workers(node->messenger);
@@ -131,6 +132,11 @@ bool lab_node_is_paused(const struct lab_node *node)
     return node->pause != NULL && node->pause->on;
 }
 
+bool lab_node_stands_still(const struct lab_node *node)
+{
+    return lab_node_is_paused(node) || lab_now(node->lab) < node->frozen_until_ns;
+}
+
 int lab_node_freeze(struct lab_node *node, uint64_t ns)
 {
     struct lab *lab = node->lab;
@@ -143,6 +149,7 @@ int lab_node_freeze(struct lab_node *node, uint64_t ns)
     }
     lab_lock(lab); /* so that none of its threads holds it */
     lab_disturb(lab);
+    node->frozen_until_ns = lab_now(lab) + ns;
     sim_node_pause(node->os, ns);
     lab_unlock(lab);
     return 0;
@@ -224,6 +231,7 @@ int lab_node_kill(struct lab_node *node, bool power_loss)
     node->pause = NULL;
     node->started = node->bound = false;
     node->lives++;
+    node->frozen_until_ns = 0;
     lab_disturb(lab);
     sim_node_kill(grave->os, power_loss ? SIM_POWER_LOSS : SIM_CRASH);
     if (lab->checkers != NULL) {
@@ -303,6 +311,7 @@ static void heal_world(struct lab *lab)
         if (from == NULL) {
             continue;
         }
+        lab->nodes[i]->frozen_until_ns = 0;
         sim_node_resume(from);
     }
     sim_net_heal(sim);
@@ -312,6 +321,7 @@ void lab_disturb(struct lab *lab)
 {
     lab->disturbed = true;
     lab->acted_ns = lab_now(lab);
+    lab->healed_ns = 0;
 }
 
 void lab_heal(struct lab *lab)

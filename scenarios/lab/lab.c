@@ -354,6 +354,9 @@ int lab_node_rebind(struct lab_node *node)
     uint32_t n;
     int rc;
 
+    if (lab_node_stands_still(node)) {
+        return -EBUSY;
+    }
     lab_lock(node->lab);
     n = node->lab->n_conns;
     lab_unlock(node->lab);

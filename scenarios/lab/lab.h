@@ -165,6 +165,7 @@ struct lab_node {
         const struct policy *policy;
     } policies[LAB_POLICIES_MAX];
     struct lab_pause *pause;  /* owned; NULL: running */
+    uint64_t frozen_until_ns; /* all its threads stand still until then; by lab_now */
     struct lab_grave *graves; /* owned: former lives, the last one first */
     uint32_t lives;           /* that ended */
 
@@ -211,7 +212,7 @@ struct lab {
     bool disturbed;     /* the scenario did something that others would call a fault */
     uint64_t acted_ns;  /* when it last did so; 0: never */
     bool ended;         /* it ended a session itself: close, rebind, kill */
-    uint64_t healed_ns; /* when all faults ended; 0: not yet */
+    uint64_t healed_ns; /* when all faults ended; 0: not yet, or there are others since */
 };
 
 /* 0 or -ENOMEM. */
@@ -250,7 +251,8 @@ const struct policy *lab_node_policy(const struct lab_node *node, int peer_type)
 /* Starts it, and binds it if it serves. 0, or a negative errno with `why`. */
 int lab_node_start(struct lab_node *node, char *why, size_t size);
 /* It listens elsewhere from now on, and its connections are marked down (Ceph does so when
- * it was taken for dead). 0 or a negative errno; then it listens nowhere. */
+ * it was taken for dead). 0 or a negative errno; then nothing has changed. -EBUSY: it stands
+ * still, and its workers would have to help. */
 int lab_node_rebind(struct lab_node *node);
 /* Its counters now; exact after lab_shutdown. Zeros if it was never started. */
 void lab_node_counters(const struct lab_node *node, uint64_t ret[LAB_COUNTERS]);
@@ -263,6 +265,8 @@ bool lab_drain(struct lab *lab, uint64_t timeout_ns);
  * into the node does not wait for them. 0 or a negative errno. */
 int lab_node_pause(struct lab_node *node, bool on);
 bool lab_node_is_paused(const struct lab_node *node);
+/* Also frozen: whatever needs its threads would wait for them. */
+bool lab_node_stands_still(const struct lab_node *node);
 /* All its threads stand still for so long, wherever they are, with locks in their hands.
  * -EOPNOTSUPP outside the simulated world; -ESRCH: it does not run. */
 int lab_node_freeze(struct lab_node *node, uint64_t ns);
@@ -281,7 +285,7 @@ static inline bool lab_node_is_dead(const struct lab_node *node)
 /* Shuts down and frees former lives; for lab_shutdown. */
 void lab_bury_all(struct lab *lab);
 /* With the lock or without: the scenario does to links or nodes what others would call a
- * fault. */
+ * fault; also after healing, which then has to be done again. */
 void lab_disturb(struct lab *lab);
 /* No faults any more: those of rules and profile stop, links are whole, who stands still
  * goes on; who is dead stays dead. Twice is fine. */

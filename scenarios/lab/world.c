@@ -185,7 +185,7 @@ const char *const world_schedules[4] = {"fifo", "random", "pct", "starve"};
 #define SIM_JITTER_NS (20 * NSEC_PER_USEC)
 #define SIM_LOOPBACK_NS (5 * NSEC_PER_USEC)
 #define SIM_CALL_NS 200
-#define SIM_SHORT_IO_RATE 32       /* of 1024 reads and writes */
+#define SIM_SHORT_IO_RATE 32 /* of 1024 reads and writes */
 
 struct sim_stacks *world_stacks_new(void)
 {

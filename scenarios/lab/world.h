@@ -26,7 +26,8 @@ struct sim_faults;
 
 #define WORLD_NODES_MAX 250
 #define WORLD_OBSERVERS_MAX 8
-#define WORLD_STACK_BYTES (1u << 20) /* of a virtual thread: Lua runs on one, as deep as it
+#define WORLD_STACK_BYTES                                                                  \
+    (1u << 20) /* of a virtual thread: Lua runs on one, as deep as it
                                       * lets scripts go (test_host.c) */
 
 /* Somebody who sees every record as it is made (engine/trace.h says how). */

@@ -56,8 +56,9 @@ void args_table(lua_State *L, int idx, const char *what, const char *const *keys
                    luaL_typename(L, idx));
     }
     if (lua_getmetatable(L, idx)) {
-        luaL_error(L, "%s: options are a plain table; this one has a metatable, which could "
-                      "answer otherwise each time it is asked",
+        luaL_error(L,
+                   "%s: options are a plain table; this one has a metatable, which could "
+                   "answer otherwise each time it is asked",
                    what);
     }
     for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {

@@ -629,9 +629,18 @@ static int node_rebind(lua_State *L)
                           node->opts.name);
     }
     rc = lab_node_rebind(node);
+    if (rc == -EBUSY) {
+        return luaL_error(L,
+                          "rebind: node %s stands still, so it cannot; %s:resume(), or "
+                          "wait until its pause is over, before",
+                          node->opts.name, node->opts.name);
+    }
     if (rc < 0) {
-        return api_cannot(L, rc, "rebind: node %s cannot listen anew: %s", node->opts.name,
-                          strerror(-rc));
+        return api_cannot(
+            L, rc,
+            "rebind: node %s cannot listen anew: %s; it goes on listening where it "
+            "did",
+            node->opts.name, strerror(-rc));
     }
     return 0;
 }

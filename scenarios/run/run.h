@@ -123,7 +123,7 @@ struct run {
     char skip_reason[240];
     bool skip_by_fault; /* ... and no wish of the script, nor anything missing here */
     int cannot_rc;      /* -errno of cannot_why */
-    uint64_t handlings;         /* so many so far: the number of that one */
+    uint64_t handlings; /* so many so far: the number of that one */
     char error[RUN_SIGNATURE_BYTES]; /* first line of the script's error */
 
     /* What the end found out. */

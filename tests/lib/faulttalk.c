@@ -305,8 +305,7 @@ static bool rebind(struct talk *talk)
 static void drain(struct talk *talk, struct talker *t)
 {
     messenger_mark_down_all(t->m);
-    talk->ret->stuck =
-        talk->ret->stuck || !messenger_drain(t->m, talk->opts->patience_ns);
+    talk->ret->stuck = talk->ret->stuck || !messenger_drain(t->m, talk->opts->patience_ns);
 }
 
 static void live(struct talk *talk)

@@ -30,14 +30,14 @@ struct fault_talk_opts {
 };
 
 struct fault_talk_result {
-    bool delivered;      /* the last attempt brought all of it, there and back */
-    bool sound;          /* whatever arrived was a prefix, in order, once, unharmed */
-    int failed_starts;   /* messengers that said an error instead of starting */
-    int failed_dials;    /* connections that could not even be made */
-    int lost;            /* attempts that ended early */
-    int timed_out;       /* attempts that nothing came of */
+    bool delivered;    /* the last attempt brought all of it, there and back */
+    bool sound;        /* whatever arrived was a prefix, in order, once, unharmed */
+    int failed_starts; /* messengers that said an error instead of starting */
+    int failed_dials;  /* connections that could not even be made */
+    int lost;          /* attempts that ended early */
+    int timed_out;     /* attempts that nothing came of */
     int failed_rebinds;
-    bool stuck; /* when all connections were marked down, messages still waited */
+    bool stuck;          /* when all connections were marked down, messages still waited */
     uint64_t elapsed_ns; /* of os a */
 };
 

@@ -219,8 +219,9 @@ END_TEST
 START_TEST(test_loops_in_c_are_bounded)
 {
     expect_error("table.move({}, 1, 1 << 60, 2)", "more than 10000000 elements");
-    expect_error("table.insert(setmetatable({}, { __len = function() return 0 end }), 1, 1)",
-                 "a table with a __len of its own cannot be shifted");
+    expect_error(
+        "table.insert(setmetatable({}, { __len = function() return 0 end }), 1, 1)",
+        "a table with a __len of its own cannot be shifted");
     expect_error("table.remove(setmetatable({}, { __len = function() return 0 end }), 1)",
                  "a table with a __len of its own cannot be shifted");
     expect_error("table.concat(setmetatable({}, { __index = tostring, __name = '' }), '', "

@@ -76,7 +76,8 @@ static const char *const kept[] = {
     "c:send_many(2, { data = 100000 }) wait(function() return #b:received() == 2 end)\n"
     "sleep '1ms'\n",
     "b:on_message(function(m) kept = m\n"
-    "    local t <close> = setmetatable({}, { __close = function() print(#m:data()) end })\n"
+    "    local t <close> = setmetatable({}, { __close = function() print(#m:data()) end "
+    "})\n"
     "    error 'on purpose' end)\n"
     "c:send { data = 100000 }\n"
     "print(pcall(wait, function() return false end, '1s'))\n",
@@ -84,8 +85,8 @@ static const char *const kept[] = {
 
 START_TEST(kept_messages_are_empty)
 {
-    static const char *const uses[] = {"data", "front", "middle", "index", "type",
-                                       "priority", "bytes", "from", "reply"};
+    static const char *const uses[] = {"data",     "front", "middle", "index", "type",
+                                       "priority", "bytes", "from",   "reply"};
     char script[2000];
 
     for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
