@@ -120,7 +120,7 @@ cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 [[ $include == *ca-certificates* ]] && cp -L /etc/ssl/certs/ca-certificates.crt \
     "$root/etc/ssl/certs/"
 # apt only renames and reads these files, so links will do.
-find "$cache/packages" -name '*.deb' -exec ln -t "$archives" {} +
+find "$cache/packages" -name '*.deb' -exec ln -f -t "$archives" {} +
 
 tree=$root/home/msgrlab
 mkdir "$tree"

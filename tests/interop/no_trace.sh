@@ -6,7 +6,7 @@ set -eu
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-for source in engine/*.c stacks/tcp/*.c; do
+for source in engine/*/*.c stacks/tcp/*.c; do
     [ "$source" = engine/trace/trace.c ] && continue
     gcc -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -DMSGRLAB_NO_TRACE -I. -c "$source" \
         -o "$out/$(basename "$source" .c).o"
