@@ -53,7 +53,27 @@
 /* One event serves a connection this far, then the connection queues up behind the
  * others. */
 #define FRAMES_PER_READ_EVENT 256
+#define READ_BYTES_PER_EVENT (4u << 20)
 #define BATCHES_PER_WRITE_EVENT 16
+
+/*
+ * What connections share, and what one of them may have of it, whatever its peer does:
+ *
+ *   a worker's time      the three bounds above, then it is the next one's turn
+ *   ms_dispatch          one message, then the next connection's (priority_queue.h)
+ *   budgets              one message at a time waits for them, first come, first served
+ *                        (throttle.h). A message that stopped half-way, for its peer is
+ *                        silent, holds them no longer than MESSAGE_STALL_NS while somebody
+ *                        waits: then its connection ends. The budgets of a policy are the
+ *                        user's own bound for peers of one type, as in Ceph: an application
+ *                        that keeps messages of one of them makes all of that type wait
+ *   RDMA send chunks     its first one, and then at most as many as are left for the
+ *   RDMA receive chunks  others (stacks/rdma/memory.h)
+ *
+ * Not bounded, for the caller promised not to do it: a fast_dispatch that blocks its
+ * worker, or a dispatcher that blocks ms_dispatch, stops all that the same thread serves.
+ */
+#define MESSAGE_STALL_NS CONNECT_READY_TIMEOUT_NS /* option ready_timeout */
 
 #define CONNECT_READY_TIMEOUT_NS (10 * NSEC_PER_SEC) /* ms_connection_ready_timeout */
 /* A session ends when nothing came from the peer for so long, whatever we sent. */

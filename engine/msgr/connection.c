@@ -60,6 +60,7 @@ static void init_events(struct connection *c)
     external_event_init(&c->stop_event, "stop", handle_stop, c);
     time_event_init(&c->tick_timer, handle_tick, c);
     time_event_init(&c->backoff_timer, handle_backoff, c);
+    conn_stall_init(c);
     throttle_waiter_init(&c->waiter, handle_throttle_room);
 }
 

@@ -5,6 +5,7 @@
  *   connection.c        life: start, dial, established, fault, close; state changes; timers
  *   connection_write.c  S1..S5: out_q, outgoing, write_message, try_send
  *   connection_read.c   R3..R6: recv_buf, read_until, read_bulk, the frame reader
+ *   connection_stall.c  half-read messages that others wait for
  *   handshake.c         banner to ident, both roles
  *   session.c           R7 and the frames of a ready session: MESSAGE, ACK, KEEPALIVE2
  *
@@ -107,6 +108,9 @@ struct connection {
     size_t recv_start, recv_end; /* unread bytes in recv_buf */
     uint64_t in_at;              /* stream offset of the next byte read_until will serve */
     struct frame_in in;
+    size_t read_left;              /* bytes that this read event may still take */
+    uint64_t read_ns;              /* when the last byte came */
+    struct time_event stall_timer; /* while a message is half read */
     struct throttle_waiter waiter;
     struct throttle *waiting_on; /* NULL unless in a THROTTLE state */
 
@@ -200,6 +204,12 @@ void conn_reset_reader(struct connection *c);
 /* Reads and handles frames until nothing is there, the budget of this event is used up, or
  * the connection is gone. Owner. */
 MAY_END int conn_read(struct connection *c);
+
+/* ---- connection_stall.c ---- */
+
+void conn_stall_init(struct connection *c);
+/* A message holds its budgets and is half read: it must go on. Owner. */
+void conn_stall_watch(struct connection *c);
 
 /* ---- handshake.c ---- */
 

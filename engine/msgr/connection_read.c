@@ -38,6 +38,7 @@ void conn_reset_reader(struct connection *c)
         throttle_cancel(c->waiting_on, &c->waiter);
         c->waiting_on = NULL;
     }
+    event_center_delete_time_event(&c->worker->center, &c->stall_timer);
     drop_frame(c);
     c->in.state = IN_BANNER_PREFIX;
 }
@@ -50,13 +51,17 @@ static int fault(struct connection *c, int err, const char *why)
 
 /* ---- R5 and R6 ---- */
 
-/* R6: bytes from the stack: > 0, 0 nothing now, < 0 faulted. These bytes, and nothing else,
- * say that the peer is alive. */
+/* R6: bytes from the stack: > 0, 0 nothing now, or this event has had its bytes; < 0
+ * faulted. These bytes, and nothing else, say that the peer is alive. */
 static ssize_t read_bulk(struct connection *c, void *buf, size_t len)
 {
     uint64_t at = c->in_at + (c->recv_end - c->recv_start), began = 0, now;
     ssize_t n;
 
+    len = MIN(len, c->read_left);
+    if (len == 0) {
+        return 0;
+    }
     if (TRACE_ON(c->os)) {
         began = os_monotonic_ns(c->os);
     }
@@ -70,6 +75,7 @@ static ssize_t read_bulk(struct connection *c, void *buf, size_t len)
     }
     if (n > 0) {
         c->heard_ns = now;
+        c->read_left -= (size_t)n;
     }
     WORKER_COUNT(c->worker, msgr_recv_bytes, (uint64_t)n);
     return n;
@@ -431,12 +437,27 @@ static int read_piece(struct connection *c)
     return -EIO;
 }
 
+/* The connection is still there. */
+static void end_read_event(struct connection *c, bool more, uint64_t began)
+{
+    if (more || c->read_left == 0) {
+        conn_post(c, &c->read_event); /* others first; an edge would not come again */
+    }
+    if (c->read_left < READ_BYTES_PER_EVENT) {
+        c->read_ns = began;
+    }
+    if (c->in.msg != NULL && c->in.state > IN_THROTTLE) {
+        conn_stall_watch(c);
+    }
+}
+
 int conn_read(struct connection *c)
 {
     uint64_t began = os_monotonic_ns(c->os);
     struct worker *worker = c->worker;
     int frames = 0, result = 1;
 
+    c->read_left = READ_BYTES_PER_EVENT;
     while (result > 0 && frames < FRAMES_PER_READ_EVENT) {
         result = read_piece(c);
         /* A fast dispatcher ends nothing at once: that is an event of its own. */
@@ -445,8 +466,8 @@ int conn_read(struct connection *c)
             frames++;
         }
     }
-    if (result > 0) {
-        conn_post(c, &c->read_event); /* others first; an edge would not come again */
+    if (result >= 0) {
+        end_read_event(c, result > 0, began);
     }
     WORKER_COUNT(worker, msgr_running_recv_time_ns, os_monotonic_ns(c->os) - began);
     return MIN(result, 0);

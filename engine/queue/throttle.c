@@ -151,3 +151,13 @@ uint64_t throttle_held(struct throttle *t)
     os_unlock(t->os, t->lock);
     return held;
 }
+
+bool throttle_is_awaited(struct throttle *t)
+{
+    bool awaited;
+
+    os_lock(t->os, t->lock);
+    awaited = !list_is_empty(&t->waiters);
+    os_unlock(t->os, t->lock);
+    return awaited;
+}

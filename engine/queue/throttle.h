@@ -56,5 +56,7 @@ void throttle_put(struct throttle *t, uint64_t n);
 /* Leaves the queue, if in it; the next waiter gets its chance. */
 void throttle_cancel(struct throttle *t, struct throttle_waiter *w);
 uint64_t throttle_held(struct throttle *t);
+/* Whether somebody waits. */
+bool throttle_is_awaited(struct throttle *t);
 
 #endif
