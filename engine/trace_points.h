@@ -133,7 +133,8 @@ X(QP_STATE,           "qp_state",      VERBS,      "",   STATE, "{obj:obj} qp={a
 X(SIDE_CHANNEL,       "side_channel",  RDMA,       "",   STATE, "{obj:obj} {a0:str} qpn={val:u} psn={a1:u} peer_qpn={aux:u}")    \
 X(RDMA_FIN,           "fin",           RDMA,       "",   STATE, "{obj:obj} {a0:str} at={a1:u}")                                  \
 X(RDMA_BEACON,        "beacon",        RDMA,       "",   STATE, "{obj:obj} {a0:str} qp={aux:u}")                                 \
-X(RDMA_FAULT,         "rdma_fault",    RDMA,       "",   ERROR, "{obj:obj} {val:err}: {a0:str}")
+X(RDMA_FAULT,         "rdma_fault",    RDMA,       "",   ERROR, "{obj:obj} {val:err}: {a0:str}")                                 \
+X(RECV_SHARE,         "recv_share",    RDMA,       "",   ERROR, "{obj:obj} bytes={val:u} at={a0:u} ({a1:str})")
 // clang-format on
 
 enum trace_kind {

@@ -372,8 +372,20 @@ static int make_queue(struct rdma_stack *stack, struct ibv_comp_channel **ret_ch
     return err;
 }
 
+/* Receives that may be posted at one time: without SRQ, so many sockets that the queue
+ * cannot overrun. */
+static uint32_t most_receivers(const struct rdma_stack *stack, uint32_t depth)
+{
+    uint32_t each = MAX(stack->opts.receive_queue_len, 1u),
+             pool = stack->opts.receive_buffers;
+    uint32_t by_queue = depth / each;
+
+    return pool == 0 || depth <= pool ? by_queue
+                                      : MAX(by_queue, (depth - pool) / CHUNK_RESERVE);
+}
+
 /* So many that neither queue can ever overrun: on the sending side the chunks of the pool,
- * FIN and beacon of each; on the receiving side what is posted. */
+ * and reserve, FIN and beacon of each; on the receiving side what is posted. */
 static uint32_t most_sockets(const struct rdma_stack *stack)
 {
     const struct rdma_dispatcher *d = &stack->dispatcher;
@@ -382,9 +394,9 @@ static uint32_t most_sockets(const struct rdma_stack *stack)
     if (tx <= stack->opts.send_buffers) {
         return 0;
     }
-    most = (tx - stack->opts.send_buffers) / 2;
+    most = (tx - stack->opts.send_buffers) / (2 + CHUNK_RESERVE);
     if (!stack->opts.support_srq) {
-        most = MIN(most, rx / MAX(stack->opts.receive_queue_len, 1u));
+        most = MIN(most, most_receivers(stack, rx));
     } else if (rx < stack->opts.receive_queue_len) {
         return 0;
     }

@@ -130,38 +130,6 @@ void rdma_handle_tx(struct rdma_stack *stack, const struct ibv_wc *wcs, int n)
 
 /* ---- receiving ---- */
 
-/* R1, R2. With the lock held: after close the connection's records are about another
- * socket. */
-static void trace_delivery(struct rdma_socket *s, struct chunk *chunk)
-{
-    uint64_t polled = TRACE(s->os, R1_POLL_CQ, .obj = s->trace_obj, .a0 = chunk->at,
-                            .val = (int32_t)chunk->len, .a1 = chunk->id, .aux = s->qp.qpn);
-
-    chunk->cause = TRACE(s->os, R2_NOTIFY, .obj = s->trace_obj, .val = (int32_t)chunk->len,
-                         .a0 = chunk->at, .a1 = !s->notify.readable, .cause = polled,
-                         .aux = (uint32_t)s->notify.fd);
-}
-
-/* R1, R2: to the socket. False: it does not want it. */
-static bool deliver(struct rdma_socket *s, struct chunk *chunk, uint32_t len)
-{
-    bool wanted;
-
-    chunk->len = len;
-    chunk->at = s->rx_at;
-    s->rx_at += len;
-    os_lock(s->os, s->lock);
-    wanted = !s->closed && s->error == 0 && !s->peer_fin;
-    if (wanted) {
-        trace_delivery(s, chunk);
-        list_push_back(&s->received, &chunk->node);
-        notify_set_readable(&s->notify);
-    }
-    os_unlock(s->os, s->lock);
-    RDMA_COUNT(s->stack, rx_bufs_in_use, wanted);
-    return wanted;
-}
-
 static void peer_ended(struct rdma_socket *s)
 {
     RDMA_COUNT(s->stack, rx_fin, 1);
@@ -193,7 +161,7 @@ static bool handle_one_rx(struct rdma_socket *s, const struct ibv_wc *wc,
         peer_ended(s);
         return false;
     }
-    return deliver(s, chunk, wc->byte_len);
+    return rdma_deliver(s, chunk, wc->byte_len);
 }
 
 /* The chunk of a completion, taken from the queue it was posted on; NULL: none of ours. */
@@ -244,7 +212,9 @@ void rdma_refill_starving(struct rdma_stack *stack, uint64_t now)
     if (stack->srq == NULL) {
         rdma_for_each_socket(stack, refill_one, stack);
     } else if (recv_queue_is_starving(&stack->srq_queue)) {
-        recv_queue_refill(&stack->srq_queue);
+        if (recv_queue_refill(&stack->srq_queue) == 0) {
+            rdma_end_stopped_reader(stack, now);
+        }
         note_starving(stack, &stack->srq_queue);
     }
 }

@@ -34,6 +34,9 @@
 /* A queue without a single receive has no completion that would fill it: so often it is
  * tried again. */
 #define RDMA_REFILL_NS (10 * NSEC_PER_MSEC)
+/* A reader that has taken nothing for so long, and for whom more is kept than its share,
+ * while nobody can receive: its connection ends. */
+#define RDMA_UNREAD_MAX_NS NSEC_PER_SEC
 /* How often one who never sleeps asks for async events. */
 #define RDMA_ASYNC_EVERY_NS NSEC_PER_MSEC
 
@@ -86,7 +89,11 @@ struct rdma_socket {
     struct list received;  /* chunks with data, in order */
     struct list tx_posted; /* the device's */
     uint32_t tx_used, tx_most;
-    struct chunk_waiter waiter;
+    struct chunk_user tx_user; /* of the send pool */
+    struct chunk_user rx_user; /* of the receive pool: what it has not read, and without SRQ
+                                * also what is posted */
+    struct chunk_user unread_user;    /* of ordinary memory */
+    _Atomic uint64_t unread_since_ns; /* its reader has taken nothing since */
     bool pool_waiting, pool_woken;
     bool up, shut, closed;
     bool peer_fin, fin_posted, fin_done;
@@ -131,6 +138,8 @@ struct rdma_stack {
     struct rdma_opts opts;
     struct rdma_device device;
     struct chunk_pool tx_pool, rx_pool;
+    /* Ordinary memory: for what is not read beyond its connection's share of rx_pool. */
+    struct chunk_pool unread_pool;
     struct ibv_srq *srq; /* owned; NULL: each queue pair has its own receive queue */
     struct recv_queue srq_queue;
     struct queue_pair_shared shared;
@@ -158,6 +167,10 @@ void rdma_socket_fault(struct rdma_socket *s, int err, const char *why);
 void rdma_socket_up(struct rdma_socket *s);
 /* Dispatcher; or the worker if it was never in a table. */
 void rdma_socket_free(struct rdma_socket *s);
+
+/* Chunks nobody reads any more, of any pool: they go back, and receives that are missing
+ * are posted. Any thread. */
+void rdma_socket_give_back(struct rdma_socket *s, struct list *chunks);
 
 /* ---- socket_side.c; worker ---- */
 
@@ -190,6 +203,11 @@ void rdma_handle_async_events(struct rdma_stack *stack);
 /* The device cannot be relied on any more: every connection ends, and none is made. `why`
  * must be static. */
 void rdma_break(struct rdma_stack *stack, const char *why);
+/* dispatcher_unread.c. To the socket: bytes that came. True: the chunk is its now. */
+bool rdma_deliver(struct rdma_socket *s, struct chunk *chunk, uint32_t len);
+/* Nobody can receive: ends the connection that keeps most of the memory, if its reader has
+ * stopped. */
+void rdma_end_stopped_reader(struct rdma_stack *stack, uint64_t now);
 /* Tries again to post receives where there are none, when it is time. */
 void rdma_refill_starving(struct rdma_stack *stack, uint64_t now);
 /* Whether all that was in the queues when n_reaped was `since` has been reaped, whatever

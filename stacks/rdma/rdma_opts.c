@@ -26,7 +26,7 @@ void rdma_opts_init(struct rdma_opts *opts)
                                .retry_cnt = 7,
                                .rnr_retry = 7,
                                .min_rnr_timer = 18,
-                               .cq_depth = 30000,
+                               .cq_depth = 32767,
                                .linger_ms = 1000};
 }
 

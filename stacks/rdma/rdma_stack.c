@@ -201,6 +201,19 @@ static int make_pool(struct rdma_stack *stack, struct chunk_pool *pool, const ch
     return err;
 }
 
+/* As large as what may be received; memory is taken when it is needed. */
+static int make_unread_pool(struct rdma_stack *stack, char *why, size_t size)
+{
+    int err =
+        chunk_pool_init(&stack->unread_pool, stack->os, stack->verbs, NULL, "unread pool",
+                        stack->opts.buffer_size, stack->opts.receive_buffers);
+
+    if (err < 0) {
+        snprintf(why, size, "out of memory");
+    }
+    return err;
+}
+
 static int make_srq(struct rdma_stack *stack, char *why, size_t size)
 {
     struct ibv_srq_init_attr attr = {
@@ -223,6 +236,7 @@ static int make_srq(struct rdma_stack *stack, char *why, size_t size)
                  stack->device.name, strerror(-err));
         return err;
     }
+    stack->rx_pool.kept = stack->opts.receive_queue_len;
     if (recv_queue_refill(&stack->srq_queue) == 0) {
         snprintf(why, size, "%s takes no receives", stack->device.name);
         return -EIO;
@@ -241,11 +255,12 @@ static void bound_options(struct rdma_stack *stack)
     if (o->receive_buffers != 0) {
         o->receive_queue_len = MIN(o->receive_queue_len, o->receive_buffers);
     }
-    stack->shared = (struct queue_pair_shared){.os = stack->os,
-                                               .opts = &stack->opts,
-                                               .device = &stack->device,
-                                               .send_depth = MIN(o->send_buffers, wr - 2),
-                                               .recv_depth = o->receive_queue_len};
+    stack->shared = (struct queue_pair_shared){
+        .os = stack->os,
+        .opts = &stack->opts,
+        .device = &stack->device,
+        .send_depth = MIN(o->send_buffers + CHUNK_RESERVE, wr - 2),
+        .recv_depth = o->receive_queue_len};
 }
 
 static int build(struct rdma_stack *stack, char *why, size_t size)
@@ -267,6 +282,9 @@ static int build(struct rdma_stack *stack, char *why, size_t size)
     if (err == 0) {
         err = make_pool(stack, &stack->rx_pool, "receive pool", first, o->receive_buffers,
                         why, size);
+    }
+    if (err == 0) {
+        err = make_unread_pool(stack, why, size);
     }
     if (err == 0) {
         err = make_srq(stack, why, size);
@@ -308,9 +326,11 @@ static void rdma_free(struct network_stack *base)
     if (!stack->counted) {
         CHECK(chunk_pool_missing(&stack->tx_pool) == 0);
         CHECK(chunk_pool_missing(&stack->rx_pool) == 0);
+        CHECK(chunk_pool_missing(&stack->unread_pool) == 0);
     }
     chunk_pool_fini(&stack->tx_pool);
     chunk_pool_fini(&stack->rx_pool);
+    chunk_pool_fini(&stack->unread_pool);
     rdma_device_fini(&stack->device);
     verbs_free(stack->verbs);
     free(stack);
@@ -378,6 +398,7 @@ uint64_t rdma_stack_missing(struct network_stack *s)
     os_unlock(stack->os, stack->dispatcher.lock);
     n += chunk_pool_missing(&stack->tx_pool);
     n += chunk_pool_missing(&stack->rx_pool);
+    n += chunk_pool_missing(&stack->unread_pool);
     return n - (stack->srq != NULL ? atomic_load(&stack->srq_queue.posted) : 0);
 }
 
@@ -391,6 +412,6 @@ uint64_t rdma_stack_stop(struct network_stack *s)
     stack->counted = true;
     received = chunk_pool_missing(&stack->rx_pool);
     posted = stack->srq != NULL ? atomic_load(&stack->srq_queue.posted) : 0;
-    return chunk_pool_missing(&stack->tx_pool) +
+    return chunk_pool_missing(&stack->tx_pool) + chunk_pool_missing(&stack->unread_pool) +
            (received > posted ? received - posted : posted - received);
 }

@@ -36,7 +36,8 @@ struct rdma_opts {
     uint32_t buffer_size;  /* [32768] bytes of a chunk; Ceph: 131072. No peer may send more
                                * than our buffer_size in one SEND: use one size everywhere
                                */
-    uint32_t send_buffers; /* [256] chunks in the send pool; Ceph: 1024 */
+    uint32_t send_buffers; /* [256] chunks in the send pool, and one more for each
+                            * connection (memory.h); Ceph: 1024 */
     uint32_t receive_buffers; /* [4096] chunks that may ever be registered to receive; 0: no
                                * bound; Ceph: 32768 */
     uint32_t receive_queue_len; /* [512] receives kept posted; Ceph: 4096 */
@@ -50,7 +51,7 @@ struct rdma_opts {
     uint32_t retry_cnt;     /* [7] rxe reads 7 as "for ever" */
     uint32_t rnr_retry;     /* [7] for ever */
     uint32_t min_rnr_timer; /* [18] 5.12 ms */
-    uint32_t cq_depth;      /* [30000] bounded by the device */
+    uint32_t cq_depth;      /* [32767] bounded by the device; Ceph: 30000 */
     /* Not in Ceph. */
     uint32_t
         linger_ms; /* [1000] close waits so long, behind the scenes, for what was sent */
@@ -73,7 +74,8 @@ int rdma_opts_parse(struct rdma_opts *opts, const char *text, const char **ret_w
     X(tx_no_mem) X(tx_partial_mem) X(tx_failed_post) X(tx_chunks) X(tx_bytes)              \
     X(rx_chunks) X(rx_bytes) X(pending_sent_conns)                                         \
     X(rx_failed_post) X(rx_no_mem) X(rx_dead_wc) X(rx_too_long) X(cq_events) X(cq_arms)    \
-    X(beacons) X(beacons_lost) X(lingers_cut)
+    X(beacons) X(beacons_lost) X(lingers_cut)                                               \
+    X(rx_unread_copied) X(rx_unread_beyond) X(rx_unread_ended)
 // clang-format on
 
 struct rdma_counters {

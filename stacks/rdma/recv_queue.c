@@ -37,12 +37,11 @@ void recv_queue_fini(struct recv_queue *rq)
 /* Chunks for the missing ones; more are registered if the pool is empty. */
 static uint32_t take_chunks(struct recv_queue *rq, uint32_t n, struct list *to)
 {
-    uint32_t got = chunk_pool_take(rq->pool, n, to, NULL);
+    uint32_t got = chunk_pool_take(rq->pool, n, to, rq->user);
 
-    if (got == 0) {
-        if (chunk_pool_grow(rq->pool, rq->grow_by) > 0) {
-            got = chunk_pool_take(rq->pool, n, to, NULL);
-        }
+    if (got == 0 && chunk_pool_may_take(rq->pool, rq->user) &&
+        chunk_pool_grow(rq->pool, rq->grow_by) > 0) {
+        got = chunk_pool_take(rq->pool, n, to, rq->user);
     }
     if (got == 0) {
         atomic_fetch_add(&rq->counters->rx_no_mem, 1);

@@ -3,7 +3,9 @@
  * recv_queue.h: receives kept posted, on the shared receive queue or on one queue pair's
  * own.
  *
- * The aim is one number: `target` receives are posted, always. What is missing is computed
+ * The aim is one number: `target` receives are posted, always; of a queue pair's own, as
+ * many of them as its share of the pool has room for (memory.h), so that a reader who stops
+ * stops its own peer and nobody else. What is missing is computed
  * from what is posted now, never carried along, so it cannot drift: whoever takes a
  * completion says so, whoever brings chunks back to the pool calls refill. Any thread.
  */
@@ -22,6 +24,9 @@ struct recv_queue {
     struct rdma_counters *counters; /* borrowed */
     struct ibv_srq *srq;            /* borrowed; one of these two */
     struct ibv_qp *qp;              /* borrowed */
+    /* Borrowed: in whose share of the pool its chunks are; NULL: the shared queue's are in
+     * nobody's. */
+    struct chunk_user *user;
     uint32_t target;
     uint32_t grow_by;      /* chunks to register when the pool is empty */
     struct os_mutex *lock; /* owned; guards all below */

@@ -53,9 +53,9 @@ void rdma_socket_up(struct rdma_socket *s)
 }
 
 /* With the pool locked. */
-static void chunks_are_back(struct chunk_waiter *waiter)
+static void chunks_are_back(struct chunk_user *user)
 {
-    struct rdma_socket *s = container_of(waiter, struct rdma_socket, waiter);
+    struct rdma_socket *s = container_of(user, struct rdma_socket, tx_user);
 
     os_lock(s->os, s->lock);
     s->pool_woken = true;
@@ -105,14 +105,28 @@ static bool read_chunk(struct rdma_socket *s, struct chunk *chunk, char *buf, si
     return chunk->offset == chunk->len;
 }
 
-/* Chunks nobody reads any more: back to the pool, and posted if receives are missing. */
-static void give_back(struct rdma_socket *s, struct list *chunks, uint32_t n)
+void rdma_socket_give_back(struct rdma_socket *s, struct list *chunks)
 {
-    if (n == 0) {
+    struct rdma_stack *stack = s->stack;
+    struct list copies;
+    uint64_t n = 0;
+
+    if (list_is_empty(chunks)) {
         return;
     }
-    RDMA_COUNT(s->stack, rx_bufs_in_use, -(uint64_t)n);
-    chunk_pool_put(&s->stack->rx_pool, chunks);
+    list_init(&copies);
+    list_for_each_safe(chunks, it)
+    {
+        if (container_of(it, struct chunk, node)->pool == &stack->unread_pool) {
+            list_unlink(it);
+            list_push_back(&copies, it);
+        } else {
+            n++;
+        }
+    }
+    RDMA_COUNT(stack, rx_bufs_in_use, -n);
+    chunk_pool_put(&stack->unread_pool, &copies);
+    chunk_pool_put(&stack->rx_pool, chunks);
     recv_queue_refill_if_short(s->rq);
 }
 
@@ -139,7 +153,10 @@ static ssize_t rdma_read(struct connected_socket *base, void *buf, size_t len)
     } while (got < len && take_received(s, &end));
     RDMA_COUNT(s->stack, rx_bytes, got);
     RDMA_COUNT(s->stack, rx_chunks, n_empty);
-    give_back(s, &empty, n_empty);
+    if (got > 0) {
+        atomic_store(&s->unread_since_ns, os_monotonic_ns(s->os));
+    }
+    rdma_socket_give_back(s, &empty);
     return got > 0 ? (ssize_t)got : end;
 }
 
@@ -175,7 +192,7 @@ static int places(struct rdma_socket *s)
 /* Chunks for so many bytes. 0: it waits; -EAGAIN: try again, some came back meanwhile. */
 static int take_chunks(struct rdma_socket *s, uint32_t want, struct list *to)
 {
-    uint32_t got = chunk_pool_take(&s->stack->tx_pool, want, to, &s->waiter);
+    uint32_t got = chunk_pool_take(&s->stack->tx_pool, want, to, &s->tx_user);
     bool woken;
 
     if (got > 0) {
@@ -187,7 +204,7 @@ static int take_chunks(struct rdma_socket *s, uint32_t want, struct list *to)
     woken = s->pool_woken;
     if (!woken) {
         s->pool_waiting = true;
-        block(s, "send pool empty");
+        block(s, "its share of the send pool is in flight");
         RDMA_COUNT(s->stack, pending_sent_conns, 1);
     }
     os_unlock(s->os, s->lock);
@@ -390,22 +407,17 @@ static void rdma_shutdown(struct connected_socket *base)
 static void close_here(void *arg)
 {
     struct rdma_socket *s = arg;
-    uint32_t n = 0;
 
     event_center_cancel(&s->worker->center, &s->adopt);
     side_channel_stop(s);
     post_fin(s);
-    chunk_pool_leave(&s->stack->tx_pool, &s->waiter);
+    chunk_pool_cancel(&s->stack->tx_pool, &s->tx_user);
     os_lock(s->os, s->lock);
     s->closed = true; /* from here on what is received goes straight back */
     list_splice_back(&s->reading, &s->received);
     notify_fini(&s->notify);
     os_unlock(s->os, s->lock);
-    list_for_each(&s->reading, it)
-    {
-        n++;
-    }
-    give_back(s, &s->reading, n);
+    rdma_socket_give_back(s, &s->reading);
     rdma_dispatcher_close_socket(s->stack, s);
 }
 
@@ -498,6 +510,7 @@ static int make_queues(struct rdma_socket *s)
     if (err == 0 && stack->srq == NULL) {
         err = recv_queue_init(&s->own_rq, s->os, &stack->rx_pool, &stack->counters,
                               stack->shared.recv_depth);
+        s->own_rq.user = &s->rx_user;
         s->own_rq.qp = s->qp.qp;
         s->rq = &s->own_rq;
         if (err == 0 && recv_queue_refill(s->rq) == 0) {
@@ -505,6 +518,15 @@ static int make_queues(struct rdma_socket *s)
         }
     }
     return err;
+}
+
+/* The socket shares the pools from now on; what it may send with is registered. */
+static int join_pools(struct rdma_socket *s)
+{
+    chunk_pool_join(&s->stack->tx_pool, &s->tx_user, chunks_are_back);
+    chunk_pool_join(&s->stack->rx_pool, &s->rx_user, NULL);
+    chunk_pool_join(&s->stack->unread_pool, &s->unread_user, NULL);
+    return chunk_pool_fill(&s->stack->tx_pool);
 }
 
 int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dialled,
@@ -529,13 +551,15 @@ int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dia
     list_init(&s->of_bucket);
     list_init(&s->of_closing);
     list_init(&s->of_flushing);
-    chunk_waiter_init(&s->waiter, chunks_are_back);
     external_event_init(&s->adopt, "rdma_adopt", adopt, s);
     external_event_init(&s->abandon, "rdma_abandon", close_here, s);
     s->lock = os_mutex_new(s->os, "rdma socket");
     err = s->lock == NULL ? -ENOMEM : notify_init(&s->notify, s->os);
     if (err == 0) {
         notify_set_writable(&s->notify, false); /* until it is up, as with TCP */
+        err = join_pools(s);
+    }
+    if (err == 0) {
         err = make_queues(s);
     }
     if (err == 0) {
@@ -560,6 +584,9 @@ void rdma_socket_free(struct rdma_socket *s)
     /* What the device never gave back, it does not have any more either. */
     chunk_pool_put(&stack->tx_pool, &s->tx_posted);
     RDMA_COUNT(stack, inflight_tx_chunks, -(uint64_t)s->tx_used);
+    chunk_pool_leave(&stack->tx_pool, &s->tx_user);
+    chunk_pool_leave(&stack->rx_pool, &s->rx_user);
+    chunk_pool_leave(&stack->unread_pool, &s->unread_user);
     notify_fini(&s->notify);
     if (s->side.fd >= 0) {
         os_close(s->os, s->side.fd);

@@ -28,7 +28,7 @@ static void teardown(void)
 static void make_pool(uint32_t first, uint32_t most)
 {
     ck_assert_int_eq(chunk_pool_init(&pool, os, NULL, NULL, "test pool", 100, most), 0);
-    ck_assert_int_eq(chunk_pool_grow(&pool, first), (int)first);
+    ck_assert_int_eq(first == 0 ? 0 : chunk_pool_grow(&pool, first), (int)first);
 }
 
 /* ---- chunks ---- */
@@ -90,71 +90,222 @@ START_TEST(pool_grows_to_its_bound)
 }
 END_TEST
 
-/* ---- waiting ---- */
+/* ---- shares ---- */
 
-struct waiting {
-    struct chunk_waiter waiter;
+struct sharer {
+    struct chunk_user user;
+    struct list chunks;
     int woken;
 };
 
-static void note_wake(struct chunk_waiter *w)
+static void note_wake(struct chunk_user *user)
 {
-    container_of(w, struct waiting, waiter)->woken++;
+    container_of(user, struct sharer, user)->woken++;
 }
 
-/* Each chunk that comes back wakes one waiter, the longest first; nobody twice. */
-START_TEST(each_chunk_wakes_the_longest_waiter)
+static void join(struct sharer *s, int n)
 {
-    struct waiting w[3] = {0};
-    struct list held;
-
-    make_pool(2, 2);
-    list_init(&held);
-    ck_assert_uint_eq(chunk_pool_take(&pool, 2, &held, NULL), 2);
-    for (int i = 0; i < 3; i++) {
-        struct list none;
-
-        list_init(&none);
-        chunk_waiter_init(&w[i].waiter, note_wake);
-        ck_assert_uint_eq(chunk_pool_take(&pool, 1, &none, &w[i].waiter), 0);
+    for (int i = 0; i < n; i++) {
+        chunk_pool_join(&pool, &s[i].user, note_wake);
+        list_init(&s[i].chunks);
     }
-    chunk_pool_put_one(&pool, container_of(held.next, struct chunk, node));
-    ck_assert_int_eq(w[0].woken, 1);
-    ck_assert_int_eq(w[1].woken, 0);
-    chunk_pool_put_one(&pool, container_of(held.next, struct chunk, node));
-    ck_assert_int_eq(w[0].woken, 1);
-    ck_assert_int_eq(w[1].woken, 1);
-    ck_assert_int_eq(w[2].woken, 0);
-    chunk_pool_leave(&pool, &w[2].waiter);
+    ck_assert_int_eq(chunk_pool_fill(&pool), 0);
+}
+
+/* As many as it gets. */
+static uint32_t take_all(struct sharer *s)
+{
+    return chunk_pool_take(&pool, UINT32_MAX, &s->chunks, &s->user);
+}
+
+static void put_one(struct sharer *s)
+{
+    chunk_pool_put_one(&pool, container_of(s->chunks.next, struct chunk, node));
+}
+
+static void leave(struct sharer *s, int n)
+{
+    for (int i = 0; i < n; i++) {
+        chunk_pool_put(&pool, &s[i].chunks);
+        chunk_pool_cancel(&pool, &s[i].user);
+    }
+    for (int i = 0; i < n; i++) {
+        chunk_pool_leave(&pool, &s[i].user);
+    }
+    if (pool.n_users == 0) {
+        ck_assert_uint_eq(pool.n_shared, 0);
+        ck_assert_uint_eq(chunk_pool_missing(&pool), 0);
+    }
+}
+
+/* One who gives nothing back holds its reserve and half of the pool; the next half of what
+ * it left, and so on: there is always something left for one who lives. */
+START_TEST(nobody_takes_more_than_is_left)
+{
+    struct sharer s[4] = {0};
+
+    make_pool(64, 64);
+    join(s, 4);
+    ck_assert_uint_eq(take_all(&s[0]), CHUNK_RESERVE + 32);
+    ck_assert_uint_eq(take_all(&s[1]), CHUNK_RESERVE + 16);
+    ck_assert_uint_eq(take_all(&s[2]), CHUNK_RESERVE + 8);
+    ck_assert_uint_eq(take_all(&s[3]), CHUNK_RESERVE + 4);
+    ck_assert_uint_eq(take_all(&s[0]), 0);
+    leave(s, 4);
 }
 END_TEST
 
-/* A waiter that was woken and leaves without taking gives its turn to the next. */
-START_TEST(who_leaves_passes_the_turn)
+/* Those who give back and take again come to equal shares, whoever was first. */
+START_TEST(shares_become_equal)
 {
-    struct waiting w[2] = {0};
-    struct list held, none;
+    struct sharer s[3] = {0};
+
+    make_pool(64, 64);
+    join(s, 3);
+    for (int round = 0; round < 200; round++) {
+        for (int i = 0; i < 3; i++) {
+            take_all(&s[i]);
+            put_one(&s[i]);
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        uint32_t held = chunk_user_held(&s[i].user);
+
+        ck_assert_uint_ge(held, 64 / 4 - 2);
+        ck_assert_uint_le(held, 64 / 4 + 2);
+    }
+    leave(s, 3);
+}
+END_TEST
+
+/* However many never give anything back: whoever comes gets its reserve. */
+START_TEST(reserves_are_never_used_up)
+{
+    static struct sharer dead[100], alive;
+
+    memset(dead, 0, sizeof(dead));
+    memset(&alive, 0, sizeof(alive));
+    make_pool(8, 8);
+    join(dead, 100);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_uint_ge(take_all(&dead[i]), CHUNK_RESERVE);
+    }
+    join(&alive, 1);
+    for (int i = 0; i < 5; i++) {
+        ck_assert_uint_ge(take_all(&alive), CHUNK_RESERVE);
+        chunk_pool_put(&pool, &alive.chunks);
+    }
+    leave(dead, 100);
+    leave(&alive, 1);
+}
+END_TEST
+
+/* What is kept for those who take as nobody is not shared, and what is charged to a user
+ * counts as if it had taken it. */
+START_TEST(charged_chunks_count)
+{
+    struct sharer s = {0};
+    struct list one;
+
+    make_pool(12, 12);
+    pool.kept = 4;
+    join(&s, 1);
+    for (int i = 0; i < CHUNK_RESERVE + 4 + 1; i++) {
+        struct chunk *chunk;
+        bool fits = i < CHUNK_RESERVE + 4;
+
+        list_init(&one);
+        ck_assert_uint_eq(chunk_pool_take(&pool, 1, &one, NULL), 1);
+        chunk = container_of(one.next, struct chunk, node);
+        ck_assert_int_eq(chunk_pool_charge(&pool, chunk, &s.user, false), fits);
+        if (!fits) {
+            ck_assert(!chunk_pool_may_take(&pool, &s.user));
+            ck_assert(chunk_pool_charge(&pool, chunk, &s.user, true));
+        }
+        list_splice_back(&s.chunks, &one);
+    }
+    ck_assert_uint_eq(chunk_user_held(&s.user), CHUNK_RESERVE + 5);
+    leave(&s, 1);
+}
+END_TEST
+
+/* ---- waiting ---- */
+
+/* A chunk that comes back wakes one waiter at most, and only once half of its share is
+ * free again. */
+START_TEST(chunks_wake_the_longest_waiter)
+{
+    struct sharer s[2] = {0}, hog = {0};
+
+    make_pool(12, 12);
+    join(s, 2);
+    join(&hog, 1);
+    take_all(&hog);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_gt(take_all(&s[i]), CHUNK_RESERVE);
+        ck_assert_uint_eq(take_all(&s[i]), 0);
+    }
+    put_one(&hog);
+    ck_assert_int_eq(s[0].woken + s[1].woken, 0); /* for one chunk it is not worth while */
+    for (int before = 0; !list_is_empty(&hog.chunks); before = s[0].woken + s[1].woken) {
+        put_one(&hog);
+        ck_assert_int_le(s[0].woken + s[1].woken, before + 1);
+    }
+    ck_assert_int_eq(s[1].woken, 1); /* it holds less than the other */
+    ck_assert_int_eq(s[0].woken, 0);
+    put_one(&s[0]);
+    ck_assert_int_eq(s[0].woken, 1);
+    leave(&hog, 1);
+    leave(s, 2);
+}
+END_TEST
+
+/* Whoever holds nothing any more has nothing under way that would wake it later: it is
+ * woken by its own last chunk, although another waits for longer. */
+START_TEST(own_last_chunk_always_wakes)
+{
+    struct sharer s[2] = {0};
 
     make_pool(1, 1);
-    list_init(&held);
-    list_init(&none);
-    ck_assert_uint_eq(chunk_pool_take(&pool, 1, &held, NULL), 1);
+    join(s, 2);
+    ck_assert_uint_eq(take_all(&s[0]), CHUNK_RESERVE + 1);
+    ck_assert_uint_eq(take_all(&s[0]), 0);
+    ck_assert_uint_eq(take_all(&s[1]), CHUNK_RESERVE);
+    ck_assert_uint_eq(take_all(&s[1]), 0);
+    put_one(&s[1]);
+    ck_assert_int_eq(s[1].woken, 1);
+    ck_assert_uint_eq(take_all(&s[1]), CHUNK_RESERVE);
+    leave(s, 2);
+}
+END_TEST
+
+/* A waiter that was woken and goes without taking gives its turn to the next. */
+START_TEST(who_goes_passes_the_turn)
+{
+    struct sharer s[2] = {0}, hog = {0};
+
+    make_pool(1, 1);
+    join(s, 2);
+    join(&hog, 1);
+    ck_assert_uint_eq(take_all(&hog), CHUNK_RESERVE + 1);
     for (int i = 0; i < 2; i++) {
-        chunk_waiter_init(&w[i].waiter, note_wake);
-        chunk_pool_take(&pool, 1, &none, &w[i].waiter);
+        ck_assert_uint_eq(take_all(&s[i]), CHUNK_RESERVE);
+        ck_assert_uint_eq(take_all(&s[i]), 0);
     }
-    chunk_pool_put(&pool, &held);
-    ck_assert_int_eq(w[0].woken, 1);
-    chunk_pool_leave(&pool, &w[0].waiter);
-    ck_assert_int_eq(w[1].woken, 1);
-    chunk_pool_leave(&pool, &w[1].waiter);
+    put_one(&hog);
+    ck_assert_int_eq(s[0].woken, 1);
+    ck_assert_int_eq(s[1].woken, 0);
+    chunk_pool_cancel(&pool, &s[0].user);
+    ck_assert_int_eq(s[1].woken, 1);
+    leave(&hog, 1);
+    leave(s, 2);
 }
 END_TEST
 
 /* Ceph's lost wake-up (R22): all chunks come back between the attempt and the waiting. Here
  * there is no between; two threads try to find one. */
 struct race {
-    struct waiting waiting;
+    struct chunk_user user;
     struct os_mutex *lock;
     struct os_cond *cond;
     bool go, end;
@@ -163,8 +314,9 @@ struct race {
 
 static struct race race;
 
-static void wake_racer(struct chunk_waiter *w)
+static void wake_racer(struct chunk_user *user)
 {
+    (void)user;
     os_lock(os, race.lock);
     race.go = true;
     os_cond_signal(os, race.cond);
@@ -196,14 +348,14 @@ START_TEST(no_wake_up_is_lost)
     race.lock = os_mutex_new(os, "race");
     race.cond = os_cond_new(os, "race");
     list_init(&race.held);
-    chunk_waiter_init(&race.waiting.waiter, wake_racer);
+    chunk_pool_join(&pool, &race.user, wake_racer);
     ck_assert_int_eq(os_thread_start(os, "putter", putter, NULL, &thread), 0);
     for (int i = 0; i < 20000; i++) {
         struct list got;
 
         list_init(&got);
         race.go = false;
-        if (chunk_pool_take(&pool, 1, &got, &race.waiting.waiter) == 0) {
+        if (chunk_pool_take(&pool, 1, &got, &race.user) == 0) {
             os_lock(os, race.lock);
             while (!race.go) {
                 ck_assert_int_eq(os_cond_wait(os, race.cond, race.lock, 10 * NSEC_PER_SEC),
@@ -221,6 +373,8 @@ START_TEST(no_wake_up_is_lost)
     os_thread_join(thread);
     chunk_pool_put(&pool, &race.held);
     ck_assert_uint_eq(chunk_pool_missing(&pool), 0);
+    chunk_pool_cancel(&pool, &race.user);
+    chunk_pool_leave(&pool, &race.user);
     os_cond_free(os, race.cond);
     os_mutex_free(os, race.lock);
 }
@@ -324,6 +478,38 @@ START_TEST(shortage_is_made_up_exactly)
 }
 END_TEST
 
+/* A queue of one user posts what its share has room for: its reader, who keeps everything,
+ * stops it, and another queue of the same pool goes on. */
+START_TEST(a_share_stops_its_own_queue)
+{
+    struct sharer s = {0}, other = {0};
+    struct list kept;
+
+    make_queue(8, 0, 16);
+    chunk_pool_join(&pool, &s.user, NULL);
+    chunk_pool_join(&pool, &other.user, NULL);
+    rq.user = &s.user;
+    list_init(&kept);
+    list_init(&other.chunks);
+    recv_queue_refill(&rq);
+    while (device.n > 0) {
+        list_push_back(&kept, &complete_one()->node);
+        recv_queue_refill_if_short(&rq);
+    }
+    ck_assert_uint_eq(chunk_user_held(&s.user), CHUNK_RESERVE + 8);
+    ck_assert_uint_eq(recv_queue_refill(&rq), 0);
+    chunk_pool_grow(&pool, 8);
+    ck_assert_uint_ge(take_all(&other), CHUNK_RESERVE + 4);
+    chunk_pool_put(&pool, &kept);
+    ck_assert_uint_ge(recv_queue_refill(&rq), CHUNK_RESERVE + 2);
+    recv_queue_fini(&rq);
+    chunk_pool_put(&pool, &other.chunks);
+    chunk_pool_leave(&pool, &s.user);
+    chunk_pool_leave(&pool, &other.user);
+    ck_assert_uint_eq(chunk_pool_missing(&pool), 0);
+}
+END_TEST
+
 /* The pool grows before receives go missing. */
 START_TEST(pool_grows_for_slow_readers)
 {
@@ -403,11 +589,17 @@ int main(void)
     tcase_add_test(tc, chunks_are_apart_and_counted);
     tcase_add_test(tc, foreign_id_is_not_found);
     tcase_add_test(tc, pool_grows_to_its_bound);
-    tcase_add_test(tc, each_chunk_wakes_the_longest_waiter);
-    tcase_add_test(tc, who_leaves_passes_the_turn);
+    tcase_add_test(tc, nobody_takes_more_than_is_left);
+    tcase_add_test(tc, shares_become_equal);
+    tcase_add_test(tc, reserves_are_never_used_up);
+    tcase_add_test(tc, charged_chunks_count);
+    tcase_add_test(tc, chunks_wake_the_longest_waiter);
+    tcase_add_test(tc, own_last_chunk_always_wakes);
+    tcase_add_test(tc, who_goes_passes_the_turn);
     tcase_add_test(tc, no_wake_up_is_lost);
     tcase_add_test(tc, refill_posts_what_is_missing);
     tcase_add_test(tc, shortage_is_made_up_exactly);
+    tcase_add_test(tc, a_share_stops_its_own_queue);
     tcase_add_test(tc, pool_grows_for_slow_readers);
     tcase_add_test(tc, partial_post_loses_nothing);
     tcase_add_test(tc, ghost_completions_change_nothing);
