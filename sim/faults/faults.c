@@ -47,6 +47,8 @@ struct sim_faults {
     atomic_uint packets_wanted;      /* of `wanted`, those of packets */
     struct fault_counts counts[FAULT_COUNT];
     struct state_watch states;
+    void (*on_fired)(void *arg, enum fault_id id, const char *node, const char *peer);
+    void *on_fired_arg;
 };
 
 /* ---- the catalogue ---------------------------------------------------------------- */
@@ -304,6 +306,30 @@ void sim_faults_fired(struct sim_faults *f, enum fault_id id)
     unlock(f);
 }
 
+static void tell_watcher(struct sim_faults *f, enum fault_id id, const char *node,
+                         const char *peer)
+{
+    if (f->on_fired != NULL) {
+        f->on_fired(f->on_fired_arg, id, node, peer);
+    }
+}
+
+void sim_faults_fired_between(struct sim_faults *f, enum fault_id id, const char *from,
+                              const char *to)
+{
+    sim_faults_fired(f, id);
+    tell_watcher(f, id, from, to);
+}
+
+void sim_faults_set_watcher(struct sim_faults *f,
+                            void (*on_fired)(void *arg, enum fault_id id, const char *node,
+                                             const char *peer),
+                            void *arg)
+{
+    f->on_fired = on_fired;
+    f->on_fired_arg = arg;
+}
+
 /* ---- asking ----------------------------------------------------------------------- */
 
 /* In the simulated world every place is asked, wanted or not: so an occurrence of a site is
@@ -442,6 +468,9 @@ bool sim_faults_ask(struct sim_faults *f, enum fault_id id, const struct fault_p
         *ret = (struct fault_shot){.draw = draw, .is_drawn = true};
     }
     unlock(f);
+    if (rule != NULL || draw != 0) {
+        tell_watcher(f, id, place->node, place->peer);
+    }
     return rule != NULL || draw != 0;
 }
 
@@ -462,6 +491,9 @@ bool sim_faults_ask_frame(struct sim_faults *f, const struct fault_place *place,
         shot_of_rule(rule, ret);
     }
     unlock(f);
+    if (rule != NULL) {
+        tell_watcher(f, *ret_id, place->node, place->peer);
+    }
     return rule != NULL;
 }
 

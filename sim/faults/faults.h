@@ -129,6 +129,16 @@ struct fault_counts {
 void sim_faults_counts(struct sim_faults *f, enum fault_id id, struct fault_counts *ret);
 /* For what is carried out elsewhere: links, nodes. */
 void sim_faults_fired(struct sim_faults *f, enum fault_id id);
+/* The same, on the way from one node to another. */
+void sim_faults_fired_between(struct sim_faults *f, enum fault_id id, const char *from,
+                              const char *to);
+/* Called for each fault that fires at a place, with the names of the node and of the other
+ * end of the connection ("" if that is not known), on whatever thread it happens and with
+ * any lock held: it must only note it. Simulated world; NULL: nobody. */
+void sim_faults_set_watcher(struct sim_faults *f,
+                            void (*on_fired)(void *arg, enum fault_id id, const char *node,
+                                             const char *peer),
+                            void *arg);
 
 /* ---- for the injector ---- */
 

@@ -94,7 +94,7 @@ void net_count_fault(const struct net_link *link, enum fault_id id)
     struct sim_faults *faults = link->env->net->faults;
 
     if (faults != NULL) {
-        sim_faults_fired(faults, id);
+        sim_faults_fired_between(faults, id, link->names[0], link->names[1]);
     }
 }
 

@@ -308,6 +308,7 @@ static bool stand_still(struct scheduler *s)
 
     sched_choose_stop(s, &ns, &points);
     if (ns > 0) {
+        s->stats.starved_until_ns = MAX(s->stats.starved_until_ns, s->now + ns);
         sched_block(s, &s->starved, s->now + ns);
     }
     if (points > 0) {

@@ -116,6 +116,7 @@ struct sim_world_stats {
     uint64_t timers;   /* that ran: deliveries, time-outs */
     uint64_t threads;  /* started */
     uint64_t schedule; /* hash of the sequence of (thread, time) */
+    uint64_t starved_until_ns; /* the latest time until when a thread had to stand still */
 };
 
 #endif
