@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "engine/limits.h"
 #include "engine/util.h"
 #include "sim/check/checkers_impl.h"
 
@@ -64,6 +65,23 @@ void check_center_progress(struct checkers *c, const struct trace_record *r)
 
     if (center != NULL) {
         center->progress = true;
+    }
+}
+
+/* Others of the same center wait meanwhile. */
+void check_center_read(struct checkers *c, const struct trace_record *r)
+{
+    struct check_center *center = center_of_thread(c, r);
+
+    if (center == NULL || r->val <= 0) {
+        return;
+    }
+    center->event_bytes += (uint64_t)r->val;
+    if (center->event_bytes > READ_BYTES_PER_EVENT) {
+        check_fail(c, r->node, "worker_hog",
+                   "one event has read %" PRIu64 " bytes, and the others of its center "
+                   "wait; at most %u are its share",
+                   center->event_bytes, READ_BYTES_PER_EVENT);
     }
 }
 
@@ -361,6 +379,9 @@ void check_center_record(struct checkers *c, const struct trace_record *r)
 
     if (o == NULL) {
         return;
+    }
+    if (r->kind == TP_FILE_EVENT || r->kind == TP_EXT_RUN || r->kind == TP_TIME_EVENT) {
+        o->center->event_bytes = 0;
     }
     switch (r->kind) {
     case TP_WAIT_ENTER:

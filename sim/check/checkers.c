@@ -222,6 +222,9 @@ void checkers_record(void *arg, const struct trace_record *r, const struct trace
     } else if (vain[0] != '\0') {
         check_center_vain(c, r, vain);
     }
+    if (r->kind == TP_R6_READ_BULK) {
+        check_center_read(c, r);
+    }
     if (r->kind == TP_THROTTLE_GET || r->kind == TP_THROTTLE_PUT) {
         check_throttle_record(c, r);
     } else {

@@ -11,7 +11,7 @@
  * the first word of the signature of its violation:
  *
  *   center      callback_order, owner_thread, external_order, lost_wakeup, timer_starved,
- *               busy_loop, stale_event
+ *               busy_loop, stale_event, worker_hog
  *   descriptor  fd_two_owners, fd_wrong_owner, bad_fd
  *   connection  states, callback_grammar, callback_after_mark_down, old_seq,
  *               ack_beyond_sent, message_conservation, lost_at_end, alive_in_silence

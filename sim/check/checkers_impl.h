@@ -44,6 +44,7 @@ struct check_center {
     uint64_t timeout_ns;          /* of the wait it is in, or was in last */
     uint64_t asleep_ns, slept_ns; /* since when; for how long it was last */
     bool progress;                /* in this pass, or given from outside */
+    uint64_t event_bytes;         /* that the callback which runs has read */
     uint32_t idle_passes;         /* without sleep and progress, so far */
     uint64_t idle_since_ns;
     const char *idle_what;      /* the last thing that happened in vain */
@@ -138,6 +139,8 @@ void check_fail(struct checkers *c, uint8_t node, const char *rule_what, const c
 void check_center_record(struct checkers *c, const struct trace_record *r);
 /* A thread did something that is progress; if it owns a center, that is the center's. */
 void check_center_progress(struct checkers *c, const struct trace_record *r);
+/* A thread read bytes of a connection. */
+void check_center_read(struct checkers *c, const struct trace_record *r);
 /* A thread did something in vain: `what` appears in a report. */
 void check_center_vain(struct checkers *c, const struct trace_record *r, const char *what);
 /* A new descriptor of `owner`: nobody may have it registered. */

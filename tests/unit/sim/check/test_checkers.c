@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/queue/dispatch_queue.h"
+#include "engine/limits.h"
 #include "engine/os.h"
 #include "engine/states.h"
 #include "engine/trace_points.h"
@@ -254,6 +255,22 @@ START_TEST(file_events_in_vain_are_a_busy_loop)
         CONN_DOES(R6_READ_BULK, .val = 0);
     }
     REJECTED("busy_loop a");
+}
+END_TEST
+
+/* A connection reads so much that the others of its center wait too long; in two events it
+ * may. */
+START_TEST(an_event_that_reads_too_much_is_rejected)
+{
+    CENTER_DOES(FILE_ADD, .a0 = FD(5, 1), .val = 1);
+    for (int i = 0; i < 2; i++) {
+        wait_pass(900000, 200);
+        CENTER_DOES(FILE_EVENT, .a0 = FD(5, 1), .val = 1);
+        CONN_DOES(R6_READ_BULK, .val = READ_BYTES_PER_EVENT);
+    }
+    ACCEPTED();
+    CONN_DOES(R6_READ_BULK, .val = 1);
+    REJECTED("worker_hog a");
 }
 END_TEST
 
@@ -720,6 +737,7 @@ static void add_center_tests(TCase *tc)
     tcase_add_test(tc, a_timer_that_is_not_armed_does_not_run);
     tcase_add_test(tc, waits_that_return_at_once_are_a_busy_loop);
     tcase_add_test(tc, file_events_in_vain_are_a_busy_loop);
+    tcase_add_test(tc, an_event_that_reads_too_much_is_rejected);
     tcase_add_test(tc, file_events_that_get_on_are_accepted);
     tcase_add_test(tc, posts_of_others_are_no_busy_loop);
     tcase_add_test(tc, sleeping_is_no_busy_loop);
