@@ -15,6 +15,7 @@
 
 #include "engine/limits.h"
 #include "engine/util.h"
+#include "scenarios/lab/fair.h"
 #include "scenarios/lab/lab.h"
 #include "sim/check/checkers.h"
 #include "sim/faults/faults.h"
@@ -106,6 +107,7 @@ int lab_node_pause(struct lab_node *node, bool on)
     int rc = 0;
 
     CHECK(node->started);
+    lab_fair_trouble(lab, node, NULL);
     if (node->pause == NULL && on) {
         rc = make_pause(node);
     }
@@ -151,6 +153,7 @@ int lab_node_freeze(struct lab_node *node, uint64_t ns)
     lab_disturb(lab);
     node->frozen_until_ns = lab_now(lab) + ns;
     sim_node_pause(node->os, ns);
+    lab_fair_excuse(lab, node, NULL);
     lab_unlock(lab);
     return 0;
 }
@@ -212,6 +215,8 @@ int lab_node_kill(struct lab_node *node, bool power_loss)
     if (!node->started || node->messenger == NULL) {
         return -ESRCH;
     }
+    lab_node_let_go(node);
+    lab_fair_excuse(lab, node, NULL);
     lab_lock(lab); /* so that none of its threads dies with it */
     grave = dig(node);
     if (grave == NULL) {
@@ -328,6 +333,9 @@ void lab_heal(struct lab *lab)
 {
     if (lab->healed_ns != 0) {
         return;
+    }
+    for (int i = 0; i < lab->n_nodes; i++) {
+        lab_node_let_go(lab->nodes[i]);
     }
     lab->disturbed = lab_is_disturbed(lab);
     if (lab->world->faults != NULL) {

@@ -8,6 +8,7 @@
 
 #include "engine/limits.h"
 #include "engine/util.h"
+#include "scenarios/lab/fair.h"
 #include "sim/check/checkers.h"
 #include "sim/rdma/rdma.h"
 
@@ -364,6 +365,7 @@ int lab_node_rebind(struct lab_node *node)
     if (rc == 0) {
         drop_connections(node, n);
     }
+    lab_fair_excuse(node->lab, node, NULL);
     publish_addrs(node);
     return rc;
 }
@@ -467,6 +469,9 @@ void lab_shutdown(struct lab *lab)
 {
     close_books(lab);
     lab_heal(lab);
+    for (int i = 0; i < lab->n_nodes; i++) {
+        lab_node_let_go(lab->nodes[i]);
+    }
     lab_senders_join(lab, false);
     for (int i = 0; i < lab->n_nodes; i++) {
         if (lab->nodes[i]->started && lab->nodes[i]->messenger != NULL) {
@@ -518,5 +523,6 @@ void lab_free(struct lab *lab)
     os_cond_free(lab->world->os, lab->changed);
     os_mutex_free(lab->world->os, lab->lock);
     checkers_free(lab->checkers);
+    lab_fair_fini(lab);
     free(lab);
 }

@@ -28,7 +28,7 @@
 
 #define LAB_NAME_BYTES 32
 #define LAB_LEDGERS_MAX 65536
-#define LAB_MESSAGES_MAX (8u << 20) /* of one run: the books take about 50 bytes each */
+#define LAB_MESSAGES_MAX (8u << 20) /* of one run: the books take about 60 bytes each */
 #define LAB_SENDERS_MAX 64          /* threads of the application, of one run */
 #define LAB_POLICIES_MAX 8
 #define LAB_SEND_RETRY_NS 1000000 /* while out_q is full */
@@ -37,7 +37,9 @@
 struct checkers;
 struct lab;
 struct lab_conn;
+struct lab_fair;
 struct lab_grave;
+struct lab_kept;
 struct lab_node;
 struct lab_pause;
 struct lab_sender;
@@ -74,6 +76,7 @@ struct lab_node_opts {
     char rdma[128];                  /* options of the RDMA stack, beside the run's */
     char address[128];               /* to bind; "" = 127.0.0.1:0 */
     bool serve, fast_dispatch, echo;
+    uint64_t handling_ns; /* its handler stands still for so long with each message */
     uint64_t throttle_messages, throttle_bytes;
 };
 
@@ -93,6 +96,7 @@ extern const char *const lab_event_names[LAB_EVENTS];
 struct lab_entry {
     uint64_t key;           /* of its payload (keyed.h): of the first message for an echo */
     uint64_t flow;          /* identity in the trace; 0 unknown */
+    uint64_t sent_ns;       /* when the messenger had taken it; 0: not yet */
     const uint8_t *literal; /* owned by the ledger that made it: the literal segments */
     uint32_t bytes[3];      /* front, middle, data */
     uint16_t type, priority;
@@ -140,6 +144,7 @@ struct lab_conn {
     enum lab_end end;           /* what the script did to this end of it */
     char end_where[100];        /* "x.lua:8", for LAB_END_CLOSED; else "" */
     uint64_t keepalives_unsent; /* asked for when the session was over */
+    uint64_t up_ns; /* when its session was ready; 0: it was not yet */
 };
 
 /* A received message that a handler of the script is to see. */
@@ -167,7 +172,9 @@ struct lab_node {
     struct lab_pause *pause;  /* owned; NULL: running */
     uint64_t frozen_until_ns; /* all its threads stand still until then; by lab_now */
     struct lab_grave *graves; /* owned: former lives, the last one first */
-    uint32_t lives;           /* that ended */
+    struct lab_kept *kept;    /* owned, under the lab's lock: what its application keeps */
+    struct lab_node *keeps_from; /* borrowed, likewise: whose messages; NULL: nobody's */
+    uint32_t lives;              /* that ended */
 
     /* Under the lab's lock. */
     bool handler; /* received messages go to the inbox */
@@ -187,6 +194,7 @@ struct lab_node {
 struct lab {
     struct world *world;       /* borrowed */
     struct checkers *checkers; /* owned; NULL: on Linux, and without a trace */
+    struct lab_fair *fair;     /* owned; NULL: on Linux */
     struct os_mutex *lock;
     struct os_cond *changed;
     struct lab_node *nodes[WORLD_NODES_MAX + 1]; /* owned */
@@ -299,6 +307,16 @@ bool lab_has_met(struct lab *lab, int consequences);
 bool lab_is_shaped(const struct lab *lab);
 /* How long after lab_heal everything may take to come right: from the nodes' time-outs. */
 uint64_t lab_converge_ns(const struct lab *lab);
+
+/* ---- applications that keep messages (keep.c) ---- */
+
+/* It keeps all it receives from that node, and with it the budgets they hold. */
+void lab_node_keep(struct lab_node *node, struct lab_node *from);
+/* No more, and what it kept is done. */
+void lab_node_let_go(struct lab_node *node);
+/* Under the lock, of a message that `node` received: keeps it, if it is to. */
+void lab_keep_message(struct lab_node *node, const struct lab_node *from,
+                      struct message *msg);
 
 /* ---- connections and messages (send.c) ---- */
 

@@ -12,6 +12,7 @@
 
 #include "engine/util.h"
 #include "scenarios/base/keyed.h"
+#include "scenarios/lab/fair.h"
 #include "scenarios/lab/lab.h"
 #include "sim/world/world.h"
 
@@ -226,6 +227,7 @@ static void book(struct lab_node *node, struct message *msg, bool right, const c
         lab_violate(lab, node, "twice", "message %u from %s arrives at %s a second time",
                     index, ledger->from->opts.name, node->opts.name);
     } else {
+        lab_fair_arrived(lab, ledger, entry);
         book_order(node, ledger, entry, index, conn_id(msg->conn));
     }
     if (!right) {
@@ -234,6 +236,7 @@ static void book(struct lab_node *node, struct message *msg, bool right, const c
                     ledger->from->opts.name, node->opts.name, why);
     }
     book_arrival(node, msg->header.tid);
+    lab_keep_message(node, ledger->from, msg);
     if (node->handler) {
         put_into_inbox(node, msg);
     }
@@ -260,6 +263,9 @@ static void receive(struct lab_node *node, struct message *msg)
     lab_unlock(lab);
     if (echo) {
         lab_echo(node, msg, &entry);
+    }
+    if (node->opts.handling_ns != 0 && !lab->closing) {
+        os_sleep_ns(node->os, node->opts.handling_ns);
     }
 }
 
@@ -299,9 +305,13 @@ static void book_event(struct lab_node *node, enum lab_event event)
 static void on_connect(void *arg, struct connection *conn)
 {
     struct lab_node *node = arg;
+    struct lab_conn *c;
 
-    (void)conn;
     lab_lock(node->lab);
+    c = conn_private(conn);
+    if (c != NULL) {
+        c->up_ns = lab_now(node->lab);
+    }
     book_event(node, LAB_CONNECT);
     lab_unlock(node->lab);
 }
@@ -309,11 +319,16 @@ static void on_connect(void *arg, struct connection *conn)
 static void on_accept(void *arg, struct connection *conn)
 {
     struct lab_node *node = arg;
+    struct lab_conn *c;
 
     lab_lock(node->lab);
     if (conn_private(conn) == NULL && !node->lab->closing &&
         lab_conn_new(node, NULL, conn, true) != NULL) {
         conn_ref(conn);
+    }
+    c = conn_private(conn);
+    if (c != NULL) {
+        c->up_ns = lab_now(node->lab);
     }
     book_event(node, LAB_ACCEPT);
     lab_unlock(node->lab);
@@ -329,6 +344,7 @@ static bool on_reset(void *arg, struct connection *conn)
     lab_lock(node->lab);
     c = conn_private(conn);
     if (c != NULL) {
+        lab_fair_reset(node->lab, c);
         gone = c->conn;
         c->conn = NULL;
         c->closed = true;

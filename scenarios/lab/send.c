@@ -266,6 +266,7 @@ static void book_as_sent(struct lab_ledger *ledger, uint32_t index, uint64_t flo
 
     lab_lock(lab);
     ledger->entries[index - 1].flow = flow;
+    ledger->entries[index - 1].sent_ns = lab_now(lab);
     ledger->from->sent++;
     ledger->from->sent_bytes += bytes;
     lab_unlock(lab);
@@ -494,7 +495,7 @@ void lab_echo(struct lab_node *node, struct message *msg, const struct lab_entry
     uint32_t index;
     int rc = ledger != NULL && answer != NULL ? 0 : -ENOMEM;
 
-    booked.flow = 0;
+    booked.flow = booked.sent_ns = 0;
     booked.lane = LAB_LANE_ECHO;
     booked.received = 0;
     booked.reply = true;

@@ -242,6 +242,7 @@ static int make_sim(struct world *w, const struct world_opts *opts, char *why, s
     }
     drawn = sim;
     rc = draw_profile(w, opts, &drawn, line, sizeof(line));
+    w->shape = drawn;
     w->sim = rc == 0 ? sim_world_new(&drawn) : NULL;
     if (w->sim != NULL) {
         sim_world_decisions(w->sim)->on_log = opts->on_decision;

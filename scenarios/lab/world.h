@@ -73,9 +73,10 @@ struct world {
     char stack_why[500];       /* why the last world_stack_new failed; "": errno says it */
     enum event_driver_kind driver;
     uint64_t seed;
-    struct sim_world *sim;     /* owned; NULL: on Linux */
-    struct os *os;             /* owned: the scenario's own clock, threads and locks */
-    struct sim_faults *faults; /* owned: of all nodes; without rules it does nothing */
+    struct sim_world *sim;       /* owned; NULL: on Linux */
+    struct sim_world_opts shape; /* sim: what it is made of */
+    struct os *os;               /* owned: the scenario's own clock, threads and locks */
+    struct sim_faults *faults;   /* owned: of all nodes; without rules it does nothing */
     enum sim_profile profile;
     struct trace *trace; /* owned; NULL: nothing is recorded */
     struct world_observer observers[WORLD_OBSERVERS_MAX];

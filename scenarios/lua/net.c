@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "engine/util.h"
+#include "scenarios/lab/fair.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 #include "scenarios/run/run.h"
@@ -25,10 +26,28 @@ static struct sim_world *check_sim(lua_State *L)
     return sim;
 }
 
+/* What the script does to the network of two nodes, or of each one of a list, explains from
+ * then on whatever is late between them. */
+static void excuse_arguments(lua_State *L)
+{
+    struct lab *lab = run_of(L)->lab;
+    struct lab_node *a = api_test_node(L, 1), *b = api_test_node(L, 2);
+
+    lab_fair_excuse(lab, a, b);
+    for (int i = 1; i <= lua_gettop(L) && a == NULL; i++) {
+        for (int k = 1; lua_istable(L, i) && lua_rawgeti(L, i, k) != LUA_TNIL; k++) {
+            lab_fair_excuse(lab, api_test_node(L, -1), NULL);
+            lua_pop(L, 1);
+        }
+        lua_settop(L, lua_istable(L, i) ? lua_gettop(L) - 1 : lua_gettop(L));
+    }
+}
+
 /* The same, for what others would call a fault. */
 static struct sim_world *disturb(lua_State *L)
 {
     lab_disturb(run_of(L)->lab);
+    excuse_arguments(L);
     return check_sim(L);
 }
 

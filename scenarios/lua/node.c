@@ -20,7 +20,7 @@ static const char *const node_options[] = {
     "policies",      "throttle",  "out_queue",     "backoff",      "dispatch_bytes",
     "message_bytes", "accepting", "fast_dispatch", "echo",         "addr",
     "serve",         "msgr20",    "ready_timeout", "idle_timeout", "nodelay",
-    "rcvbuf",        "sndbuf",    "nonce",         "rdma"};
+    "rcvbuf",        "sndbuf",    "nonce",         "rdma",         "handling"};
 static const char *const pair_options[] = {"messages", "bytes"};
 static const char *const backoff_options[] = {"initial", "max"};
 static const char *const connect_options[] = {"policy", "anon", "type"};
@@ -160,6 +160,7 @@ static void read_node(lua_State *L, int idx, struct lab_node_opts *opts)
 
     read_messenger(L, idx, opts);
     read_pair(L, idx, "throttle", &opts->throttle_messages, &opts->throttle_bytes);
+    opts->handling_ns = args_duration(L, idx, "node", "handling", 0);
     opts->driver = driver < 0 ? NULL : drivers[driver];
     opts->serve = args_boolean(L, idx, "node", "serve", true);
     opts->fast_dispatch = args_boolean(L, idx, "node", "fast_dispatch", false);
@@ -574,6 +575,19 @@ static int node_resume(lua_State *L)
     return set_pause(L, false);
 }
 
+/* b:keep(a): the application keeps what comes from a, and the budgets it holds */
+static int node_keep(lua_State *L)
+{
+    lab_node_keep(api_check_node(L, 1), api_check_node(L, 2));
+    return 0;
+}
+
+static int node_let_go(lua_State *L)
+{
+    lab_node_let_go(api_check_node(L, 1));
+    return 0;
+}
+
 /* b:kill { how = "crash" | "power_loss" } */
 static int node_kill(lua_State *L)
 {
@@ -685,6 +699,8 @@ void api_open_node(lua_State *L)
                                        {"events", node_events},
                                        {"pause", node_pause},
                                        {"resume", node_resume},
+                                       {"keep", node_keep},
+                                       {"let_go", node_let_go},
                                        {"kill", node_kill},
                                        {"restart", node_restart},
                                        {"rebind", node_rebind},

@@ -8,6 +8,7 @@
 
 #include "engine/trace.h"
 #include "engine/util.h"
+#include "scenarios/lab/fair.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/run/record.h"
 #include "scenarios/run/run_guard.h"
@@ -290,6 +291,9 @@ static int set_up(struct run *run)
     if (lab_new(&run->world, &run->lab) < 0) {
         return -ENOMEM;
     }
+    if (lab_fair_init(run->lab) < 0) {
+        return -ENOMEM;
+    }
     run->lab->is_stopped = run_is_stopped;
     run->lab->stop_arg = run;
     run->host = lua_host_new(&host);
@@ -298,6 +302,20 @@ static int set_up(struct run *run)
     }
     run->host->user = run;
     return 0;
+}
+
+/* The script went through, and nothing it waited for failed: only then does it say
+ * something that messages are missing. */
+static bool run_came_true(const struct run *run)
+{
+    bool all = !run->script_failed && !run->skipped && !run->gave_up &&
+               run->stopped == RUN_GOES_ON;
+
+    for (const struct expectation *e = run->expectations.first; e != NULL && all;
+         e = e->next) {
+        all = e->state != EXPECT_FAILED;
+    }
+    return all;
 }
 
 /* What the virtual or the real main thread does. */
@@ -313,6 +331,9 @@ static void run_in_world(void *arg)
     } else {
         before = run->world.sim == NULL ? run_census() : (struct run_census){0};
         run_script(run, run->text, run->len);
+        if (run_came_true(run)) {
+            lab_fair_finish(run->lab);
+        }
         run->phase = RUN_SHUTDOWN;
         run->ended_ns = os_monotonic_ns(run->world.os);
         lab_shutdown(run->lab);

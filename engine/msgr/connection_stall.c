@@ -13,8 +13,8 @@
  */
 #include <errno.h>
 
-#include "engine/connection.h"
-#include "engine/messenger_impl.h"
+#include "engine/msgr/connection.h"
+#include "engine/msgr/messenger_impl.h"
 
 static bool somebody_waits(const struct message *msg)
 {
