@@ -12,8 +12,9 @@ if world.name ~= "sim" or world.stack ~= "rdma" then
 end
 fault.accept { "conn_loss", "refused" }
 
--- No throttles: who waits for a budget keeps what it was sent, and with pools as small as
--- these the one that has the budget would wait for buffers (stacks/rdma/README.md).
+-- Throttles only where each connection has its own receives: with a shared queue who waits for
+-- a budget keeps what it was sent, and with pools as small as these its connection may end for
+-- it (stacks/rdma/README.md).
 local pick = swarm.pick
 local chunk = pick("buffer_size", { 4096, 1024, 32768 }) -- the same everywhere
 
@@ -28,6 +29,7 @@ local function member(name, policy, idle_timeout)
         workers = pick(name .. "_workers", { 1, 2 }),
         fast_dispatch = pick(name .. "_fast_dispatch", { false, true }),
         echo = pick(name .. "_echo", { false, true }),
+        throttle = { messages = shared and 0 or pick(name .. "_throttle", { 0, 4, 1 }) },
         backoff = { initial = "1ms", max = "8ms" },
         ready_timeout = "2s",
         idle_timeout = idle_timeout or pick(name .. "_idle_timeout", { "15m", "15m", "30s", "8s" }),

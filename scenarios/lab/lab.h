@@ -144,7 +144,7 @@ struct lab_conn {
     enum lab_end end;           /* what the script did to this end of it */
     char end_where[100];        /* "x.lua:8", for LAB_END_CLOSED; else "" */
     uint64_t keepalives_unsent; /* asked for when the session was over */
-    uint64_t up_ns; /* when its session was ready; 0: it was not yet */
+    uint64_t up_ns;             /* when its session was ready; 0: it was not yet */
 };
 
 /* A received message that a handler of the script is to see. */

@@ -111,11 +111,11 @@ struct sim_world_opts {
 };
 
 struct sim_world_stats {
-    uint64_t points;   /* os calls that were scheduling points */
-    uint64_t switches; /* from one thread to another */
-    uint64_t timers;   /* that ran: deliveries, time-outs */
-    uint64_t threads;  /* started */
-    uint64_t schedule; /* hash of the sequence of (thread, time) */
+    uint64_t points;           /* os calls that were scheduling points */
+    uint64_t switches;         /* from one thread to another */
+    uint64_t timers;           /* that ran: deliveries, time-outs */
+    uint64_t threads;          /* started */
+    uint64_t schedule;         /* hash of the sequence of (thread, time) */
     uint64_t starved_until_ns; /* the latest time until when a thread had to stand still */
 };
 
