@@ -8,7 +8,7 @@
 --   - a session that is new then delivers everything;
 --   - each session delivers in order and exactly once, up to its reset if it has one.
 --
--- "In time" is not this script's to say: scenarios/lab_fair.h derives it from the run, and
+-- "In time" is not this script's to say: scenarios/lab/fair.h derives it from the run, and
 -- looks at the messages of every campaign.
 --
 --     msgrlab campaign scenarios/campaigns/fair.lua --seeds 1..5000 --profile lite
