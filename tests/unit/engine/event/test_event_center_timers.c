@@ -51,6 +51,26 @@ START_TEST(due_timers_fire_by_id)
 }
 END_TEST
 
+/* A timer for a time fires then; one whose time has passed, in the next pass. */
+START_TEST(a_timer_for_a_time_fires_then)
+{
+    struct teller t[3];
+    uint64_t at[3];
+
+    test_center_open(_i);
+    at[1] = os_monotonic_ns(test_center_os());
+    at[0] = at[1] + 2 * NSEC_PER_MSEC;
+    at[2] = 0;
+    for (int i = 0; i < 3; i++) {
+        teller_init(&t[i], (char)('a' + i));
+        event_center_create_time_event_at(test_center(), &t[i].timer, at[i]);
+    }
+    run_until_fired(3);
+    ck_assert_str_eq(test_story(), "bca");
+    ck_assert_uint_ge(os_monotonic_ns(test_center_os()), at[0]);
+}
+END_TEST
+
 struct ordered {
     uint64_t deadline_ns, id;
     int out_of_order;
@@ -337,6 +357,7 @@ int main(void)
     tcase_add_checked_fixture(tc, test_center_setup, test_center_teardown);
     tcase_add_loop_test(tc, timer_fires_once_and_not_early, 0, DRIVER_COUNT);
     tcase_add_loop_test(tc, due_timers_fire_by_id, 0, DRIVER_COUNT);
+    tcase_add_loop_test(tc, a_timer_for_a_time_fires_then, 0, DRIVER_COUNT);
     tcase_add_loop_test(tc, many_timers_keep_the_order, 0, DRIVER_COUNT);
     tcase_add_loop_test(tc, disarm_twice, 0, DRIVER_COUNT);
     tcase_add_loop_test(tc, arm_again_moves_it, 0, DRIVER_COUNT);
