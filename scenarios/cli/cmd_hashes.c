@@ -14,6 +14,7 @@
 #include "engine/util.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/cli/run_cli.h"
+#include "scenarios/cli/streams.h"
 
 enum { OPT_SEEDS = RUN_CLI_END, OPT_REUSE, OPT_REPLAY };
 
@@ -225,6 +226,7 @@ int cmd_hashes(int argc, char **argv)
     code = run_cli_script("hashes", &h.opts);
     code = code == EXIT_OK ? print_hashes(&h) : code;
     if (h.poisoned) {
+        code = streams_end(code);
         fflush(NULL);
         _exit(code);
     }

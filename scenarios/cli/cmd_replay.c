@@ -11,6 +11,7 @@
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/cli/streams.h"
 #include "scenarios/run/record.h"
 #include "scenarios/run/run.h"
 #include "viz/trace/points.h"
@@ -250,6 +251,7 @@ static int replay_record(struct replay *replay)
         code = EXIT_FILE;
     }
     if (now.poisoned) { /* its threads' memory is nobody's: no leak checker may ask */
+        code = streams_end(code);
         fflush(NULL);
         _exit(code);
     }

@@ -12,6 +12,7 @@
 #include "scenarios/base/exit_codes.h"
 #include "scenarios/run/record.h"
 #include "scenarios/cli/run_cli.h"
+#include "scenarios/cli/streams.h"
 
 enum {
     OPT_ON = RUN_CLI_END,
@@ -149,6 +150,7 @@ static int run_and_record(struct run_opts *opts)
         written = write_record(opts, &outcome);
     }
     if (outcome.poisoned) { /* its threads' memory is nobody's: no leak checker may ask */
+        code = streams_end(code);
         fflush(NULL);
         _exit(code);
     }

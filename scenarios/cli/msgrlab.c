@@ -8,6 +8,7 @@
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
+#include "scenarios/cli/streams.h"
 #include "scenarios/base/exit_codes.h"
 
 /* What a sanitizer finds is a crash (exit_codes.h), and no failed expectation. Called by
@@ -84,7 +85,7 @@ static int complain(const char *name)
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
     const struct command *command;
@@ -112,4 +113,10 @@ int main(int argc, char **argv)
     }
     command = find_command(name);
     return command != NULL ? command->run(argc - 1, argv + 1) : complain(name);
+}
+
+int main(int argc, char **argv)
+{
+    streams_begin();
+    return streams_end(run_command(argc, argv));
 }

@@ -57,6 +57,7 @@ static void run_dot(int in, int out, int err, char *option)
     const struct rlimit picture = {PICTURE_BYTES, PICTURE_BYTES};
     const struct rlimit no_core = {0, 0};
 
+    signal(SIGXFSZ, SIG_DFL);
     if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2 &&
         setrlimit(RLIMIT_CPU, &seconds) == 0 && setrlimit(RLIMIT_AS, &bytes) == 0 &&
         setrlimit(RLIMIT_FSIZE, &picture) == 0 && setrlimit(RLIMIT_CORE, &no_core) == 0) {
