@@ -1,38 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* files.c: what a campaign has found, as JSON; and files that appear whole. */
-#include <errno.h>
+/* files.c: what a campaign has found, as JSON. */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/util.h"
 #include "scenarios/campaign/report.h"
-
-/* ---- a file, whole or not at all --------------------------------------------------- */
-
-int report_open(const char *path, struct report_file *ret)
-{
-    ret->path = path;
-    snprintf(ret->temporary, sizeof(ret->temporary), "%s.part", path);
-    ret->file = fopen(ret->temporary, "we");
-    return ret->file != NULL ? 0 : -errno;
-}
-
-int report_close(struct report_file *out)
-{
-    int rc = ferror(out->file) ? -EIO : 0;
-
-    if (fclose(out->file) != 0 && rc == 0) {
-        rc = -errno;
-    }
-    if (rc == 0 && rename(out->temporary, out->path) < 0) {
-        rc = -errno;
-    }
-    if (rc < 0) {
-        unlink(out->temporary);
-    }
-    return rc;
-}
+#include "viz/draw/output.h"
 
 /* ---- JSON ------------------------------------------------------------------------- */
 
@@ -109,8 +82,8 @@ static const char *stop_name(enum campaign_stop stop)
 
 int report_json(const struct report *r, const char *path)
 {
-    struct report_file file;
-    int rc = report_open(path, &file);
+    struct output file;
+    int rc = output_open(&file, path);
     FILE *out = file.file;
 
     if (rc < 0) {
@@ -146,5 +119,5 @@ int report_json(const struct report *r, const char *path)
         put_json_failure(r, f, out);
     }
     fputs("  ]\n}\n", out);
-    return report_close(&file);
+    return output_close(&file, 0);
 }

@@ -19,6 +19,7 @@
 #include "engine/util.h"
 #include "scenarios/campaign/report.h"
 #include "scenarios/run/record.h"
+#include "viz/draw/output.h"
 
 /* ---- keeping cases ----------------------------------------------------------------- */
 
@@ -389,7 +390,7 @@ static void put_head(const struct junit *j, FILE *out)
 int report_junit(const struct report *r, const char *path)
 {
     struct junit j = {.r = r};
-    struct report_file file;
+    struct output file;
     char *cases = NULL;
     size_t len;
     int rc;
@@ -406,7 +407,7 @@ int report_junit(const struct report *r, const char *path)
         put_block(&j, i);
     }
     put_reached(&j);
-    rc = fclose(j.out) != 0 ? -ENOMEM : report_open(path, &file);
+    rc = fclose(j.out) != 0 ? -ENOMEM : output_open(&file, path);
     if (rc < 0) {
         free(cases);
         return rc;
@@ -415,5 +416,5 @@ int report_junit(const struct report *r, const char *path)
     fwrite(cases, 1, len, file.file);
     fputs("</testsuite>\n</testsuites>\n", file.file);
     free(cases);
-    return report_close(&file);
+    return output_close(&file, 0);
 }

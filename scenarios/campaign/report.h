@@ -97,15 +97,6 @@ void report_summary(const struct report *r, FILE *out);
 /* 0, or a negative errno: the file appears whole or not at all. */
 int report_json(const struct report *r, const char *path);
 
-/* A file that is written beside its place. 0 or a negative errno. */
-struct report_file {
-    char temporary[700];
-    const char *path; /* borrowed */
-    FILE *file;
-};
-int report_open(const char *path, struct report_file *ret);
-int report_close(struct report_file *file);
-
 /* junit.c: cases are kept from here on, for report_junit; before the first result.
  * 0 or -ENOMEM. */
 int report_keep_cases(struct report *r);

@@ -101,8 +101,9 @@ uint32_t expect_poll(struct expect_list *list, struct lab *lab, uint64_t *ret_un
 bool expect_poll_one(struct expectation *e, struct lab *lab);
 /* Judges deliveries and events once more when nothing moves any more. */
 void expect_settle(struct expect_list *list, struct lab *lab);
-/* Judges counters and steps, after lab_shutdown. `join` may be NULL: then `why` says why.
- */
+/* Judges counters and steps, after lab_shutdown. `why`: why the trace cannot be relied on,
+ * "" if it can; with NULL for `join` it must say so. Steps that it does not show are then
+ * left pending: they cannot be judged. */
 void expect_finish(struct expect_list *list, struct lab *lab, const struct join *join,
                    const char *why);
 /* How many were met without what faults took. */

@@ -153,9 +153,9 @@ static int open_pcap(struct world *w, const char *path, char *why, size_t size)
 
     if (rc == -EEXIST) {
         snprintf(why, size,
-                 "%s exists and is no capture: it stays as it is; choose another name or "
-                 "remove it",
-                 path);
+                 "%s, or %s.part, exists and is no capture: it stays as it is; choose "
+                 "another name or remove it",
+                 path, path);
     } else if (rc < 0) {
         snprintf(why, size, "cannot write the packets to %s: %s", path, strerror(-rc));
     } else {

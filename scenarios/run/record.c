@@ -12,6 +12,7 @@
 
 #include "engine/util.h"
 #include "scenarios/base/text.h"
+#include "viz/draw/output.h"
 
 /* ---- from and to a run ----------------------------------------------------------- */
 
@@ -205,46 +206,15 @@ bool record_may_replace(const char *path)
     return n == 0 || strncmp(text_begin(got, &n), first, sizeof(first) - 1) == 0;
 }
 
-static int write_text(FILE *file, const char *text)
-{
-    int rc = fputs(text, file) < 0 || fflush(file) != 0 ? -errno : 0;
-
-    if (fclose(file) != 0 && rc == 0) {
-        rc = -errno;
-    }
-    return rc;
-}
-
-/* Beside the file, then in its place. */
 static int replace_file(const char *path, const char *text)
 {
-    size_t len = strlen(path) + 8;
-    char *temp = malloc(len);
-    FILE *file = NULL;
-    int fd, rc;
+    struct output output;
+    int rc = output_open(&output, path);
 
-    if (temp == NULL) {
-        return -ENOMEM;
+    if (rc == 0) {
+        fputs(text, output.file);
+        rc = output_close(&output, 0);
     }
-    snprintf(temp, len, "%s.XXXXXX", path);
-    fd = mkostemp(temp, 02000000 /* O_CLOEXEC */);
-    if (fd >= 0) {
-        file = fdopen(fd, "w");
-    }
-    if (file == NULL) {
-        rc = -errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-    } else {
-        rc = fchmod(fd, 0644) < 0 ? -errno : 0;
-        rc = write_text(file, text) < 0 ? -EIO : rc;
-        rc = rc == 0 && rename(temp, path) < 0 ? -errno : rc;
-    }
-    if (rc < 0 && fd >= 0) {
-        unlink(temp);
-    }
-    free(temp);
     return rc;
 }
 

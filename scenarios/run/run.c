@@ -252,6 +252,19 @@ static void finish_trace(struct run *run)
     }
 }
 
+/* Why what is not in the trace may have happened all the same; "": it may not. */
+static void explain_losses(const struct run *run, char *why, size_t size)
+{
+    if (run->trace_error != 0) {
+        snprintf(why, size, "the trace is incomplete: %s", strerror(-run->trace_error));
+    } else if (run->trace_lost > 0) {
+        snprintf(why, size, "the trace is incomplete: %llu records are lost",
+                 (unsigned long long)run->trace_lost);
+    } else {
+        why[0] = '\0';
+    }
+}
+
 /* Closes the trace, and judges what is judged from it. */
 static void judge(struct run *run)
 {
@@ -262,6 +275,7 @@ static void judge(struct run *run)
     run->phase = RUN_JUDGE;
     if (run->world.trace != NULL) {
         finish_trace(run);
+        explain_losses(run, why, sizeof(why));
         if (run->world.trace_kept || wants_steps(run)) {
             if (trace_reader_open(run->world.trace_path, &reader, why, sizeof(why)) == 0) {
                 run->trace_records = trace_reader_count(reader);
@@ -474,9 +488,9 @@ static void finish_pcap(struct run *run)
     run->outcome->pcap_error = world_close_pcap(&run->world, &packets);
     if (run->outcome->pcap_error < 0) {
         fprintf(run->err,
-                "msgrlab run: cannot write the packets to %s: %s; the first of them may be "
-                "there\n",
-                path, strerror(-run->outcome->pcap_error));
+                "msgrlab run: cannot write the packets to %s: %s; those before are in "
+                "%s.part\n",
+                path, strerror(-run->outcome->pcap_error), path);
     } else {
         fprintf(run->out, "packets       %s: %llu\n", path, (unsigned long long)packets);
     }

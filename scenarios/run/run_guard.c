@@ -20,8 +20,8 @@
 /* What signal handlers may touch. */
 static volatile sig_atomic_t interrupted;
 static struct crash {
-    const char *say, *path, *record; /* NULL: nothing */
-    const struct sigaction *before;  /* by number in crash_signals */
+    const char *say, *path, *part, *record; /* NULL: nothing */
+    const struct sigaction *before;         /* by number in crash_signals */
 } crash;
 
 static void on_interrupt(int signal_number)
@@ -58,7 +58,7 @@ static const int crash_signals[RUN_CRASH_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SI
                                                      SIGABRT};
 
 /* Only what POSIX lets a signal handler do. */
-static void write_all(int fd, const char *text)
+static bool write_all(int fd, const char *text)
 {
     size_t len = strlen(text);
 
@@ -66,11 +66,12 @@ static void write_all(int fd, const char *text)
         ssize_t n = write(fd, text, len);
 
         if (n <= 0) {
-            return;
+            return false;
         }
         text += n;
         len -= (size_t)n;
     }
+    return true;
 }
 
 static void leave_record(void)
@@ -85,10 +86,11 @@ static void leave_record(void)
     if (last.path == NULL) {
         return;
     }
-    fd = open(last.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd >= 0) {
-        write_all(fd, last.record);
-        close(fd);
+    fd = open(last.part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0 || !write_all(fd, last.record) || close(fd) < 0 ||
+        rename(last.part, last.path) < 0) {
+        write_all(STDERR_FILENO, "msgrlab: its record could not be written\n");
+        unlink(last.part);
     }
 }
 
@@ -112,15 +114,15 @@ static void on_crash(int signal_number, siginfo_t *info, void *context)
 /* Of the sanitizers, where there is one: what they find is no signal. */
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
-/* "again", "path", "record", one behind the other. */
+/* "again", "path", "path.part", "record", one behind the other. */
 static char *join_texts(const char *again, const char *path, const char *record)
 {
-    static const char format[] = "msgrlab: the run crashed. again: %s\n%c%s%c%s";
-    int len = snprintf(NULL, 0, format, again, 0, path, 0, record);
+    static const char format[] = "msgrlab: the run crashed. again: %s\n%c%s%c%s.part%c%s";
+    int len = snprintf(NULL, 0, format, again, 0, path, 0, path, 0, record);
     char *text = malloc((size_t)len + 1);
 
     if (text != NULL) {
-        snprintf(text, (size_t)len + 1, format, again, 0, path, 0, record);
+        snprintf(text, (size_t)len + 1, format, again, 0, path, 0, path, 0, record);
     }
     return text;
 }
@@ -143,7 +145,8 @@ int run_guard_crash(struct run_guard *guard, const char *again, const char *path
     crash.say = guard->say;
     if (path != NULL && record != NULL) {
         crash.path = guard->say + strlen(guard->say) + 1;
-        crash.record = crash.path + strlen(crash.path) + 1;
+        crash.part = crash.path + strlen(crash.path) + 1;
+        crash.record = crash.part + strlen(crash.part) + 1;
     }
     crash.before = guard->crash_before;
     stack.ss_sp = guard->stack;

@@ -77,11 +77,30 @@ static int print_faults(const struct run *run)
     return n;
 }
 
+/* The run is over, and what would tell was lost. */
+static bool is_unjudged(const struct expectation *e)
+{
+    return e->kind == EXPECT_STEPS && e->state == EXPECT_PENDING && e->observed[0] != '\0';
+}
+
+static bool has_unjudged(const struct run *run)
+{
+    const struct expectation *e = run->expectations.first;
+
+    while (e != NULL && !is_unjudged(e)) {
+        e = e->next;
+    }
+    return e != NULL;
+}
+
 void run_print_expectations(const struct run *run, bool pending)
 {
     for (const struct expectation *e = run->expectations.first; e != NULL; e = e->next) {
         if (e->state == EXPECT_FAILED) {
             fprintf(run->err, "%s: expected: %s\n    observed: %s\n", e->where, e->text,
+                    e->observed);
+        } else if (is_unjudged(e)) {
+            fprintf(run->err, "%s: cannot be judged: %s\n    %s\n", e->where, e->text,
                     e->observed);
         } else if (pending && e->state == EXPECT_PENDING) {
             fprintf(run->err, "%s: still awaited: %s\n    so far: %s\n", e->where, e->text,
@@ -218,7 +237,7 @@ static int judge_run(const struct run *run, int faults, const char **ret_word)
         *ret_word = "FAILED";
         return EXIT_EXPECTATION;
     }
-    if (run->trace_error != 0) {
+    if (run->trace_error != 0 || has_unjudged(run)) {
         *ret_word = "trace incomplete";
         return EXIT_FILE;
     }
@@ -247,6 +266,11 @@ int run_summary(struct run *run)
     fflush(run->out);
     run_print_expectations(run, run->stopped != RUN_GOES_ON);
     faults = print_faults(run);
+    if (run->trace_error != 0) {
+        fprintf(run->err, "msgrlab run: cannot record to %s: %s\n",
+                run->world.trace_kept ? run->world.trace_path : "a temporary file",
+                strerror(-run->trace_error));
+    }
     code = judge_run(run, faults, &word);
     if (code == EXIT_TIMEOUT) {
         char time[32];

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@
 #define BUFFER_BYTES 65536
 
 struct pcapng {
+    char *path; /* owned: its name when it is whole */
+    char *part; /* owned: its name until then; NULL: a device or a pipe, written directly */
     FILE *file; /* owned; without a buffer of its own */
     int error;
     uint64_t frames;
@@ -116,6 +119,31 @@ static bool may_replace(const char *path)
     return may;
 }
 
+static void free_pcapng(struct pcapng *p)
+{
+    free(p->path);
+    free(p->part);
+    free(p);
+}
+
+/* Where it is written: beside its place, unless that is no regular file. */
+static int open_file(struct pcapng *p, const char *path)
+{
+    struct stat is;
+    bool beside = stat(path, &is) < 0 || S_ISREG(is.st_mode);
+
+    p->path = strdup(path);
+    if (p->path == NULL || (beside && asprintf(&p->part, "%s.part", path) < 0)) {
+        p->part = NULL; /* asprintf leaves it undefined */
+        return -ENOMEM;
+    }
+    if (beside && !may_replace(p->part)) {
+        return -EEXIST;
+    }
+    p->file = fopen(beside ? p->part : path, "wbe");
+    return p->file != NULL ? 0 : -errno;
+}
+
 int pcapng_open(const char *path, struct pcapng **ret)
 {
     const struct {
@@ -133,16 +161,18 @@ int pcapng_open(const char *path, struct pcapng **ret)
     if (p == NULL) {
         return -ENOMEM;
     }
-    p->file = fopen(path, "wbe");
-    if (p->file == NULL) {
-        err = -errno;
-        free(p);
+    err = open_file(p, path);
+    if (err < 0) {
+        free_pcapng(p);
         return err;
     }
     setvbuf(p->file, NULL, _IONBF, 0);
     put_block(p, SECTION_HEADER, &section, sizeof(section));
     flush(p); /* a file that cannot be written is found out at once */
     if (p->error != 0) {
+        if (p->part != NULL) {
+            unlink(p->part); /* there is nothing in it */
+        }
         return pcapng_close(p);
     }
     *ret = p;
@@ -209,6 +239,9 @@ int pcapng_close(struct pcapng *p)
     if (fclose(p->file) != 0 && err == 0) {
         err = -errno;
     }
-    free(p);
+    if (err == 0 && p->part != NULL && rename(p->part, p->path) < 0) {
+        err = -errno;
+    }
+    free_pcapng(p);
     return err;
 }

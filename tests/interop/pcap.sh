@@ -108,7 +108,8 @@ run on-linux 2 run scenarios/hello.lua --on linux --pcap "$tmp/x.pcapng" &&
     says on-linux "tcpdump"
 run over-it 0 run scenarios/hello.lua --pcap "$tmp/tcp.pcapng"
 
-# Killed in the middle, maybe of a write: what is there can be read, up to the cut.
+# Killed in the middle, maybe of a write: what is there can be read, up to the cut, and does
+# not have the name of a whole one.
 cat >"$tmp/endless.lua" <<'EOF'
 local a, b = node { "a" }, node { "b" }
 local conn = a:connect(b)
@@ -121,12 +122,14 @@ EOF
     >"$tmp/killed" 2>&1 &
 victim=$!
 for ((i = 0; i < 600; i++)); do
-    [ "$(stat -c %s "$tmp/killed.pcapng" 2>/dev/null || echo 0)" -gt 300000 ] && break
+    [ "$(stat -c %s "$tmp/killed.pcapng.part" 2>/dev/null || echo 0)" -gt 300000 ] && break
     kill -0 $victim 2>/dev/null || break
     sleep 0.1
 done
 kill -KILL $victim 2>/dev/null || fail "the run ended by itself" "$tmp/killed"
 wait $victim 2>/dev/null
+[ ! -e "$tmp/killed.pcapng" ] || fail "half a capture has the name of a whole one"
+mv "$tmp/killed.pcapng.part" "$tmp/killed.pcapng"
 checks=$((checks + 1))
 tshark -n -r "$tmp/killed.pcapng" >"$tmp/killed.seen" 2>"$tmp/killed.err" ||
     grep -q "cut short in the middle of a packet" "$tmp/killed.err" ||

@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "engine/util.h"
@@ -433,13 +435,18 @@ static void remove_file(void)
 }
 
 /* Blocks of the file; each has its length at both ends. */
-static int count_blocks(size_t want_bytes)
+static int count_blocks(const char *suffix, size_t want_bytes)
 {
     static uint32_t words[60000];
-    FILE *file = fopen(path, "rb");
-    size_t bytes = fread(words, 1, sizeof(words), file);
+    char name[100];
+    FILE *file;
+    size_t bytes;
     int n = 0;
 
+    snprintf(name, sizeof(name), "%s%s", path, suffix);
+    file = fopen(name, "rb");
+    ck_assert_ptr_nonnull(file);
+    bytes = fread(words, 1, sizeof(words), file);
     fclose(file);
     ck_assert_uint_eq(bytes, want_bytes);
     for (size_t at = 0; at < bytes / 4; n++) {
@@ -462,13 +469,13 @@ START_TEST(blocks_have_their_lengths)
     pcapng_frame(p, 3, 5, frame, sizeof(frame));
     pcapng_frame(p, 3, 6, frame, 60);
     ck_assert_uint_eq(pcapng_frames(p), 2);
-    ck_assert_int_eq(count_blocks(28), 1); /* so far: the section */
+    ck_assert_int_eq(count_blocks(".part", 28), 1); /* so far: the section */
     ck_assert_int_eq(pcapng_close(p), 0);
     /* section 28, interface 44, packets 32 + 64 and 32 + 60 */
-    ck_assert_int_eq(count_blocks(28 + 44 + 96 + 92), 4);
+    ck_assert_int_eq(count_blocks("", 28 + 44 + 96 + 92), 4);
     ck_assert_int_eq(pcapng_open(path, &p), 0); /* a capture may be replaced */
     ck_assert_int_eq(pcapng_close(p), 0);
-    ck_assert_int_eq(count_blocks(28), 1);
+    ck_assert_int_eq(count_blocks("", 28), 1);
 }
 END_TEST
 
@@ -483,9 +490,38 @@ START_TEST(only_whole_blocks_are_written)
         pcapng_frame(p, 1, 5, frame, sizeof(frame));
     }
     /* 65,536 bytes hold the interface and 63 of them */
-    ck_assert_int_eq(count_blocks(28 + 44 + 63 * 1032), 2 + 63);
+    ck_assert_int_eq(count_blocks(".part", 28 + 44 + 63 * 1032), 2 + 63);
     ck_assert_int_eq(pcapng_close(p), 0);
-    ck_assert_int_eq(count_blocks(28 + 44 + 100 * 1032), 2 + 100);
+    ck_assert_int_eq(count_blocks("", 28 + 44 + 100 * 1032), 2 + 100);
+}
+END_TEST
+
+/* A disk that fills up: the old capture stays, and what was written is whole blocks. */
+START_TEST(full_disk_leaves_the_old_one)
+{
+    static uint8_t frame[1000];
+    struct rlimit limit = {100000, RLIM_INFINITY};
+    struct pcapng *p;
+    char part[100];
+
+    snprintf(part, sizeof(part), "%s.part", path);
+    ck_assert_int_eq(pcapng_open(path, &p), 0);
+    ck_assert_int_eq(pcapng_close(p), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert_int_eq(pcapng_open(path, &p), 0);
+    for (int i = 0; i < 200; i++) {
+        pcapng_frame(p, 1, 5, frame, sizeof(frame));
+    }
+    ck_assert_int_eq(pcapng_close(p), -EFBIG);
+    limit.rlim_cur = RLIM_INFINITY;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    ck_assert_int_eq(count_blocks("", 28), 1);
+    ck_assert_int_eq(count_blocks(".part", 28 + 44 + 96 * 1032), 2 + 96);
+    /* The next one begins anew. */
+    ck_assert_int_eq(pcapng_open(path, &p), 0);
+    ck_assert_int_eq(pcapng_close(p), 0);
+    ck_assert_int_eq(access(part, F_OK), -1);
 }
 END_TEST
 
@@ -523,6 +559,7 @@ int main(void)
     tcase_add_checked_fixture(files, make_file, remove_file);
     tcase_add_test(files, blocks_have_their_lengths);
     tcase_add_test(files, only_whole_blocks_are_written);
+    tcase_add_test(files, full_disk_leaves_the_old_one);
     tcase_add_test(files, cannot_be_written);
     suite_add_tcase(suite, files);
     return testlib_run(suite);
