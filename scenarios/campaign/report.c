@@ -99,6 +99,9 @@ int report_exit_code(const struct report *r)
 {
     int worst = EXIT_OK;
 
+    if (r->stop == CAMPAIGN_STOPPED) {
+        return EXIT_INTERRUPTED;
+    }
     for (const struct campaign_failure *f = r->failures.first; f != NULL; f = f->next) {
         const struct report_saved *saved = report_find_saved(r, f->kept.signature);
         int code = report_code(&f->kept);
