@@ -155,9 +155,13 @@ struct messenger_stats {
     uint32_t connections, accepting;           /* registered or anonymous; in handshake */
     uint64_t messages_sent, messages_received; /* of all workers */
     uint64_t dispatch_depth, dispatch_bytes;
-    /* Accepted connections that ended before a session; of them, those that no dispatcher
-     * was told of because too many waited. */
+    /* Accepting that failed for want of something: how often, and the last errno. */
+    uint64_t accept_errors;
+    int accept_error;
+    /* Accepted connections that ended before a session, and why the last one did ("" if
+     * none); of them, those that no dispatcher was told of because too many waited. */
     uint64_t accept_failures, accept_failures_untold;
+    const char *accept_failure_why;
     struct event_center_stats center; /* summed over workers; exact after shutdown */
 };
 void messenger_stats(struct messenger *m, struct messenger_stats *ret);
@@ -189,7 +193,7 @@ uint64_t conn_keepalive_acks(struct connection *conn);
 /* Answers that came with another stamp: forged, or sent twice. */
 uint64_t conn_stray_keepalive_acks(struct connection *conn);
 /* Why the last transport or session was lost, "" if none was; borrowed, and lives as long
- * as the messenger. */
+ * as the messenger. What ended it first counts; what that led to does not. Takes no lock. */
 const char *conn_why(struct connection *conn);
 
 /* How far a connection came towards a session, in order. */
@@ -223,6 +227,26 @@ struct conn_seen {
     uint8_t first_n;
 };
 void conn_seen(struct connection *conn, struct conn_seen *ret);
+
+/* The policy of its session: a static name of policy.h. An accepted one has that for its
+ * peer's type from on_accept on. */
+const char *conn_policy(struct connection *conn);
+
+/* Where a connection stands. */
+struct conn_status {
+    bool accepted, connected;
+    const char *state; /* static: of the protocol, or, without a transport, of the socket */
+    const char *why;   /* as conn_why */
+    int error;         /* the negative errno of that; 0: none */
+    uint32_t dials;    /* attempts so far */
+};
+/* Any thread. Takes no lock, so that it can be asked where nothing moves any more. */
+void conn_status(struct connection *conn, struct conn_status *ret);
+/* Calls fn for each connection there is but the loopback one, in the order they were made,
+ * with the messenger's lock held: fn may use the connection, and nothing else of the
+ * messenger. */
+void messenger_each_connection(struct messenger *m,
+                               void (*fn)(void *arg, struct connection *conn), void *arg);
 /* The user's own pointer. Set it in on_accept/on_connect or right after connect_to. */
 void conn_set_private(struct connection *conn, void *ptr);
 void *conn_private(struct connection *conn);

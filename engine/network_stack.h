@@ -48,6 +48,9 @@ struct network_stack_ops {
     int (*connect)(struct network_stack *s, struct worker *w,
                    const struct entity_addr *addr, const struct socket_options *opts,
                    struct connected_socket **ret);
+    /* What that error of connect means here, as a static text: network_stack_reason, or
+     * what this stack knows better. */
+    const char *(*why)(const struct network_stack *s, int err);
     void (*free)(struct network_stack *s); /* no socket left */
 };
 
@@ -72,6 +75,8 @@ struct server_socket {
 struct connected_socket_ops {
     /* 1 connected, 0 still in progress, < 0 failed. */
     int (*is_connected)(struct connected_socket *s);
+    /* What that error of is_connected, read or send means here, as a static text. */
+    const char *(*why)(struct connected_socket *s, int err);
     /* Bytes read; 0: nothing now; -EPIPE: the peer ended the stream (FIN); other -errno. */
     ssize_t (*read)(struct connected_socket *s, void *buf, size_t len);
     /* Bytes taken from the front of iov, maybe 0: wait for writable. -EPIPE, -ECONNRESET.
@@ -107,6 +112,10 @@ static inline int network_stack_connect(struct network_stack *s, struct worker *
 {
     return s->ops->connect(s, w, addr, opts, ret);
 }
+static inline const char *network_stack_why(const struct network_stack *s, int err)
+{
+    return s->ops->why(s, err);
+}
 static inline void network_stack_free(struct network_stack *s)
 {
     if (s != NULL) {
@@ -131,6 +140,10 @@ static inline void server_socket_close(struct server_socket *s)
 static inline int connected_socket_is_connected(struct connected_socket *s)
 {
     return s->ops->is_connected(s);
+}
+static inline const char *connected_socket_why(struct connected_socket *s, int err)
+{
+    return s->ops->why(s, err);
 }
 static inline ssize_t connected_socket_read(struct connected_socket *s, void *buf,
                                             size_t len)
@@ -169,6 +182,9 @@ static inline void connected_socket_close(struct connected_socket *s)
     s->ops->close(s);
 }
 
+/* What a negative errno of a socket means for a connection: a static text for people. Any
+ * thread. */
+const char *network_stack_reason(int err);
 /* For stacks over the operating system's sockets: a bound, listening descriptor, which is
  * the caller's; *ret_addr is what was bound. `rcvbuf` 0: as the system likes. Or a negative
  * errno. Any thread. */

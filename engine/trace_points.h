@@ -91,7 +91,7 @@ X(SOCK_STATE,        "sock_state",     CONNECTION, "",   STATE, "{obj:obj} {a0:s
 X(PROTO_STATE,       "proto_state",    CONNECTION, "",   STATE, "{obj:obj} {a0:proto}->{a1:proto} ({val:str})")                  \
 X(FRAME_OUT,         "frame_out",      CONNECTION, "",   IO,    "{obj:obj} {a0:tag} bytes={val:u} at={a1:u}")                    \
 X(FRAME_IN,          "frame_in",       CONNECTION, "",   FILE,  "{obj:obj} {a0:tag} bytes={val:u} at={a1:u}")                    \
-X(CONN_FAULT,        "conn_fault",     CONNECTION, "",   ERROR, "{obj:obj} {val:err}: {a0:str}")                                 \
+X(CONN_FAULT,        "conn_fault",     CONNECTION, "",   ERROR, "{obj:obj} {val:err}: {a0:str}; peer {a1:str}")                  \
 X(CONN_BACKOFF,      "conn_backoff",   CONNECTION, "",   TIMER, "{obj:obj} retry in {a0:ns}")                                    \
 X(CONN_STOP,         "conn_stop",      CONNECTION, "",   STATE, "{obj:obj} dropped={val:u} unsent={a0:u} unacked={a1:u}")                                     \
 X(CONN_FREE,         "conn_free",      CONNECTION, "",   STATE, "{obj:obj}")                                                     \

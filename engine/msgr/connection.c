@@ -90,7 +90,7 @@ struct connection *conn_new(struct messenger *m, struct worker *worker,
     c->lossy = policy->lossy;
     c->peer_num = -1;
     c->fd = -1;
-    c->why = "";
+    atomic_init(&c->why, "");
     c->seen.objection = "";
     atomic_init(&c->refs, 2);
     list_init(&c->node);
@@ -280,8 +280,7 @@ MAY_END static int check_connected(struct connection *c)
         if (result == -ECONNREFUSED) {
             messenger_queue_event(c->m, DISPATCH_REFUSED, c);
         }
-        conn_fault(c, result,
-                   result == -ECONNREFUSED ? "connection refused" : "connect failed");
+        conn_fault(c, result, connected_socket_why(c->socket, result));
         return result;
     }
     event_center_delete_file_event(&c->worker->center, c->fd, OS_WRITABLE);
@@ -297,6 +296,8 @@ MAY_END static int dial(struct connection *c)
     conn_set_sock_state(c, SOCK_CONNECTING, "dial");
     conn_set_proto_state(c, PROTO_START_CONNECT, "dial");
     c->global_seq = messenger_next_global_seq(c->m, 0);
+    c->why_known = false;
+    c->dials++;
     err = arm_tick(c, c->m->opts.ready_timeout_ns);
     if (err < 0) {
         return err;
@@ -305,7 +306,7 @@ MAY_END static int dial(struct connection *c)
                                 &socket);
     if (err < 0) {
         TRACE(c->os, CONNECT, .obj = c->trace_id, .val = err);
-        conn_fault(c, err, "cannot start to connect");
+        conn_fault(c, err, network_stack_why(c->m->opts.stack, err));
         return err;
     }
     set_socket(c, socket);
@@ -462,13 +463,34 @@ static void handle_backoff(void *arg, uint64_t id)
 
 /* ---- faults ---- */
 
-static void note_fault(struct connection *c, int err, const char *why)
+/* Why this transport ends, if nobody has said so yet. */
+static void note_why(struct connection *c, int err, const char *why)
 {
     os_lock(c->os, c->lock);
-    c->why = why;
+    if (!c->closed && !c->why_known) {
+        c->why = why;
+        c->error = err;
+    }
     os_unlock(c->os, c->lock);
-    TRACE(c->os, CONN_FAULT, .obj = c->trace_id, .val = err,
-          .a0 = trace_string(c->os, why));
+    c->why_known = true;
+}
+
+/* Who is at the other end: as an ident said, or as the socket knows. Owner. */
+static const char *peer_text(struct connection *c, char buf[ENTITY_ADDRVEC_TEXT])
+{
+    if (c->peer_addrs.n > 0) { /* nobody else writes them */
+        return entity_addrvec_text(&c->peer_addrs, buf);
+    }
+    return entity_addr_text(&c->seen.socket, buf);
+}
+
+static void note_fault(struct connection *c, int err, const char *why)
+{
+    char peer[ENTITY_ADDRVEC_TEXT];
+
+    note_why(c, err, why);
+    TRACE(c->os, CONN_FAULT, .obj = c->trace_id, .val = err, .a0 = trace_string(c->os, why),
+          .a1 = trace_string(c->os, peer_text(c, peer)));
 }
 
 /* Before the session is up a dialler keeps trying, with pauses that double (Ceph:
@@ -485,7 +507,8 @@ static void dial_later(struct connection *c, const char *why)
     TRACE(c->os, CONN_BACKOFF, .obj = c->trace_id, .a0 = c->backoff_ns);
     if (event_center_create_time_event(&c->worker->center, &c->backoff_timer,
                                        c->backoff_ns) < 0) {
-        conn_close(c, true);
+        c->why_known = false;
+        conn_give_up(c, -ENOMEM, "no memory for the timer of the next dial");
     }
 }
 
@@ -526,6 +549,7 @@ int conn_session_ready(struct connection *c)
     }
     c->was_ready = true;
     conn_saw(c, CONN_SESSION);
+    c->why_known = false;
     c->backoff_ns = 0;
     conn_set_proto_state(c, PROTO_READY, "session is up");
     CHECK(time_event_is_armed(&c->tick_timer)); /* so that this needs no memory */
@@ -693,7 +717,35 @@ CONN_GETTER(uint64_t, conn_global_id, global_id)
 CONN_GETTER(uint64_t, conn_last_keepalive_ack_ns, last_keepalive_ack_ns)
 CONN_GETTER(uint64_t, conn_keepalive_acks, keepalive_acks)
 CONN_GETTER(uint64_t, conn_stray_keepalive_acks, stray_keepalive_acks)
-CONN_GETTER(const char *, conn_why, why)
+
+const char *conn_why(struct connection *c)
+{
+    return c->why;
+}
+
+const char *conn_policy(struct connection *c)
+{
+    const char *name;
+
+    os_lock(c->os, c->lock);
+    name = c->policy.name;
+    os_unlock(c->os, c->lock);
+    return name;
+}
+
+void conn_status(struct connection *c, struct conn_status *ret)
+{
+    enum sock_state sock = c->sock_state;
+    enum proto_state proto = c->proto_state;
+
+    *ret = (struct conn_status){.accepted = c->accepted,
+                                .connected = is_session_state(proto),
+                                .state = sock == SOCK_ESTABLISHED ? proto_states[proto].name
+                                                                  : sock_states[sock].name,
+                                .why = c->why,
+                                .error = c->error,
+                                .dials = c->dials};
+}
 
 void conn_peer_addrs(struct connection *c, struct entity_addrvec *ret)
 {
@@ -712,11 +764,16 @@ void conn_send_keepalive(struct connection *c)
     os_unlock(c->os, c->lock);
 }
 
-void messenger_mark_down(struct connection *c)
+void conn_mark_down(struct connection *c, const char *why)
 {
     if (c->loopback) {
         return; /* lives as long as the messenger, as Ceph's local connection does */
     }
-    conn_stop(c, false, "marked down");
+    conn_stop(c, false, why);
     TRACE(c->os, CONN_DOWN, .obj = c->trace_id);
+}
+
+void messenger_mark_down(struct connection *c)
+{
+    conn_mark_down(c, "marked down by this side");
 }

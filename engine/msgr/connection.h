@@ -79,12 +79,19 @@ struct connection {
     int64_t peer_num;
     uint64_t peer_features, global_id;
     struct entity_addrvec peer_addrs;
-    const char *why; /* static: why the transport or session was lost last */
     struct conn_seen seen;
 
+    /* Written by the owner, but for `why`, which whoever ends the connection writes under
+     * `lock`; read by anybody, without a lock (conn_status). */
+    _Atomic(const char *) why; /* why the transport or session was lost last */
+    _Atomic int error;         /* errno of that, negative; 0: none was */
+    _Atomic uint32_t dials;
+    _Atomic(enum sock_state) sock_state;
+    _Atomic(enum proto_state) proto_state;
+
     /* Owner from here on. */
-    enum sock_state sock_state;
-    enum proto_state proto_state;
+    bool
+        why_known; /* of this transport: what comes behind the first reason is its effect */
     struct policy policy;
     struct external_event start_event, write_event, read_event, stop_event;
     struct time_event tick_timer, backoff_timer;
@@ -161,6 +168,8 @@ void conn_stop(struct connection *c, bool reset, const char *why);
  * there is no memory to tell them. Owner. */
 MAY_END int conn_session_ready(struct connection *c);
 bool conn_may_call_back(struct connection *c);
+/* messenger_mark_down, for a reason. */
+void conn_mark_down(struct connection *c, const char *why);
 /* Watches the socket for more. Owner. */
 MAY_END int conn_watch(struct connection *c, int mask);
 

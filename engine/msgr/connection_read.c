@@ -70,8 +70,7 @@ static ssize_t read_bulk(struct connection *c, void *buf, size_t len)
     TRACE(c->os, R6_READ_BULK, .obj = c->trace_id, .val = (int32_t)n, .a0 = at, .a1 = len,
           .aux = (uint32_t)(now - began));
     if (n < 0) {
-        return fault(c, (int)n,
-                     n == -EPIPE ? "the peer closed the connection" : "read failed");
+        return fault(c, (int)n, connected_socket_why(c->socket, (int)n));
     }
     if (n > 0) {
         c->heard_ns = now;

@@ -247,7 +247,7 @@ int conn_try_send(struct connection *c)
         trace_enter(c->os, before);
     }
     if (sent < 0) {
-        conn_fault(c, (int)sent, "send failed");
+        conn_fault(c, (int)sent, connected_socket_why(c->socket, (int)sent));
         return (int)sent;
     }
     if (c->outgoing.bytes == 0) {

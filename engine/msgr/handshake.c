@@ -149,8 +149,8 @@ static int handle_hello(struct connection *c, struct wire_reader *r)
     if (c->accepted) {
         os_lock(c->os, c->lock);
         c->peer_type = f.entity_type;
-        os_unlock(c->os, c->lock);
         c->policy = *messenger_policy(c->m, f.entity_type);
+        os_unlock(c->os, c->lock);
         c->target = f.peer_addr;
         learn_own_ip(c, &f);
         conn_set_proto_state(c, PROTO_AUTH_ACCEPTING, c->policy.name);

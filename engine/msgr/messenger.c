@@ -10,6 +10,8 @@
 #include "engine/trace.h"
 #include "engine/util.h"
 
+static void stop_all(struct messenger *m, const char *why);
+
 /* ---- dispatchers that do not care ---- */
 
 static bool default_can_fast_dispatch(void *arg, const struct message *msg)
@@ -404,7 +406,7 @@ int messenger_rebind(struct messenger *m)
         return err;
     }
     processors_stop(m);
-    messenger_mark_down_all(m);
+    stop_all(m, "this side listens at another address now (rebind)");
     m->nonce = nonce;
     announce(m, processors, &bound);
     return 0;
@@ -433,7 +435,7 @@ static struct connection *next_connection(struct messenger *m, struct connection
     return next;
 }
 
-void messenger_mark_down_all(struct messenger *m)
+static void stop_all(struct messenger *m, const char *why)
 {
     struct connection *c = NULL;
     uint64_t last;
@@ -442,8 +444,13 @@ void messenger_mark_down_all(struct messenger *m)
     last = m->next_conn_id;
     os_unlock(m->os, m->lock);
     while ((c = next_connection(m, c, last)) != NULL) {
-        messenger_mark_down(c);
+        conn_mark_down(c, why);
     }
+}
+
+void messenger_mark_down_all(struct messenger *m)
+{
+    stop_all(m, "marked down by this side");
 }
 
 /* Connections end on their workers; a messenger that does not run has none, so they end
@@ -476,7 +483,7 @@ void messenger_shutdown(struct messenger *m)
     m->stopping = true;
     os_unlock(m->os, m->lock);
     processors_stop(m);
-    messenger_mark_down_all(m);
+    stop_all(m, "this side shut down");
     end_connections(m);
     dispatch_queue_stop(m->dispatch);
     worker_pool_stop(m->pool);
@@ -563,10 +570,14 @@ void messenger_stats(struct messenger *m, struct messenger_stats *ret)
     *ret = (struct messenger_stats){0};
     ret->accept_failures = atomic_load(&m->accept_failures);
     ret->accept_failures_untold = atomic_load(&m->accept_failures_untold);
+    ret->accept_failure_why =
+        ret->accept_failures > 0 ? atomic_load(&m->accept_failure_why) : "";
     os_lock(m->os, m->lock);
     ret->connections = m->n_all;
     ret->accepting = m->n_accepting;
     os_unlock(m->os, m->lock);
+    ret->accept_errors = atomic_load(&m->accept_errors);
+    ret->accept_error = atomic_load(&m->accept_error);
     for (uint32_t i = 0; i < worker_pool_size(m->pool); i++) {
         struct worker *w = worker_pool_at(m->pool, i);
         struct event_center_stats center;

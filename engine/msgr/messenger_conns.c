@@ -53,6 +53,17 @@ void messenger_forget(struct messenger *m, struct connection *c)
     os_unlock(m->os, m->lock);
 }
 
+void messenger_each_connection(struct messenger *m,
+                               void (*fn)(void *arg, struct connection *conn), void *arg)
+{
+    os_lock(m->os, m->lock);
+    list_for_each(&m->all, node)
+    {
+        fn(arg, container_of(node, struct connection, node));
+    }
+    os_unlock(m->os, m->lock);
+}
+
 /* A connection that we dialled to the same peer stays: both directions then have their own,
  * and none is lost. (Ceph settles such races; that comes with reconnecting.) */
 struct connection *messenger_register(struct messenger *m, struct connection *c,

@@ -104,6 +104,9 @@ void messenger_queue_event(struct messenger *m, enum dispatch_event event,
 
 void messenger_accept_failed(struct messenger *m, struct connection *c)
 {
+    /* What we objected to counts more than how the peer left for it. */
+    atomic_store(&m->accept_failure_why,
+                 c->seen.objection[0] != '\0' ? c->seen.objection : conn_why(c));
     atomic_fetch_add(&m->accept_failures, 1);
     if (!m->tells_accept_failures) {
         return;

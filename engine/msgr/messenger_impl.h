@@ -46,12 +46,15 @@ struct messenger {
     bool listening, stopping;
     uint64_t next_conn_id, next_global_id, global_id;
 
+    _Atomic uint64_t accept_errors;
+    _Atomic int accept_error; /* the last one */
     _Atomic uint64_t global_seq;
     _Atomic uint64_t next_flow;
     _Atomic uint32_t live_conns; /* connections not freed yet, the loopback one included */
     _Atomic uint64_t accept_failures, accept_failures_untold;
-    _Atomic uint32_t refusals_queued; /* wait for on_accept_failed */
-    _Atomic uint64_t unsent;          /* messages accepted but not yet handed to a stack */
+    _Atomic(const char *) accept_failure_why; /* of the last one; NULL: none */
+    _Atomic uint32_t refusals_queued;         /* wait for on_accept_failed */
+    _Atomic uint64_t unsent; /* messages accepted but not yet handed to a stack */
 };
 
 /* ---- messenger.c ---- */

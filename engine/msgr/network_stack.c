@@ -1,8 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* network_stack.c: what stacks over the operating system's sockets have in common. */
+/* network_stack.c: what stacks over the operating system's sockets have in common,
+ * and what their errors mean. */
 #include "engine/network_stack.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "engine/limits.h"
+#include "engine/util.h"
+
+const char *network_stack_reason(int err)
+{
+    static const struct {
+        int err;
+        const char *text;
+    } reasons[] = {
+        {EPIPE, "the peer closed the connection"},
+        {ECONNRESET, "the peer reset the connection"},
+        {ECONNREFUSED, "connection refused"},
+        {ETIMEDOUT, "the peer's machine does not answer (ETIMEDOUT)"},
+        {EHOSTUNREACH, "the peer's machine cannot be reached (EHOSTUNREACH)"},
+        {ENETUNREACH, "no route leads to the peer's network (ENETUNREACH)"},
+        {ENETDOWN, "the network is down (ENETDOWN)"},
+        {EMFILE, "too many open files in this process (EMFILE)"},
+        {ENFILE, "too many open files on this machine (ENFILE)"},
+        {ENOMEM, "no memory for the socket (ENOMEM)"},
+        {ENOBUFS, "no buffers for the socket (ENOBUFS)"},
+        {EADDRNOTAVAIL, "no local port, or an address that cannot be dialled "
+                        "(EADDRNOTAVAIL)"},
+        {EAFNOSUPPORT, "this machine does not speak IP of that version (EAFNOSUPPORT)"},
+        {EACCES, "not permitted by this machine (EACCES)"},
+        {EPERM, "not permitted by this machine (EPERM)"},
+    };
+    const char *text = strerrordesc_np(-err);
+
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        if (reasons[i].err == -err) {
+            return reasons[i].text;
+        }
+    }
+    return text != NULL ? text : "an error without a name";
+}
 
 int network_stack_listener(struct os *os, const struct entity_addr *addr, int rcvbuf,
                            struct entity_addr *ret_addr)

@@ -61,6 +61,8 @@ static void unwatch_listener(struct processor *p)
 
 static void pause_accepting(struct processor *p, int err)
 {
+    atomic_store(&p->m->accept_error, err);
+    atomic_fetch_add(&p->m->accept_errors, 1);
     TRACE(p->m->os, ACCEPT_ERROR, .obj = p->trace_id, .val = err, .a0 = ACCEPT_PAUSE_NS);
     unwatch_listener(p);
     watch_later(p);

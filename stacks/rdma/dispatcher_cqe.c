@@ -27,16 +27,15 @@ static int errno_of(enum ibv_wc_status status)
     }
 }
 
-/* `why` must be static, and so it names the status. */
 static void fail_socket(struct rdma_socket *s, const struct ibv_wc *wc)
 {
     TRACE(s->os, CQE_ERROR, .obj = s->trace_obj, .val = wc->status, .a0 = wc->wr_id,
           .a1 = trace_string(s->os, wc_status_name(wc->status)), .aux = wc->qp_num);
     if (wc->status != IBV_WC_WR_FLUSH_ERR) {
-        rdma_socket_fault(s, errno_of(wc->status), wc_status_name(wc->status));
+        rdma_socket_fault(s, errno_of(wc->status), wc_status_why(wc->status));
     } else if (s->phase == CLOSING_NOT) {
         /* What failed first has a completion of its own, in this queue or the other. */
-        rdma_socket_fault(s, -ECONNRESET, wc_status_name(wc->status));
+        rdma_socket_fault(s, -ECONNRESET, wc_status_why(wc->status));
     }
 }
 

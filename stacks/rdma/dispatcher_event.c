@@ -50,6 +50,7 @@ static void judge(struct rdma_stack *stack)
 
 void rdma_break(struct rdma_stack *stack, const char *why)
 {
+    stack->fatal_why = why;
     stack->fatal = -EIO;
     judge(stack);
     fault_all(stack, -EIO, why);
@@ -92,7 +93,7 @@ static void queue_pair_event(struct rdma_stack *stack, struct rdma_socket *s,
         }
     }
     if (s != NULL && s->phase == CLOSING_NOT) {
-        rdma_socket_fault(s, -EIO, async_event_name(type));
+        rdma_socket_fault(s, -EIO, async_event_why(type));
     }
 }
 
@@ -109,7 +110,7 @@ static void handle(struct rdma_stack *stack, enum ibv_event_type type,
     case IBV_EVENT_CQ_ERR:
     case IBV_EVENT_SRQ_ERR:
     case IBV_EVENT_DEVICE_FATAL:
-        rdma_break(stack, async_event_name(type));
+        rdma_break(stack, async_event_why(type));
         break;
     case IBV_EVENT_SRQ_LIMIT_REACHED:
         if (stack->srq != NULL) {

@@ -147,7 +147,8 @@ struct rdma_stack {
     struct rdma_counters counters;
     _Atomic int broken; /* negative errno: no new connections, and why */
     /* The dispatcher's: what `broken` is made of. The last two may pass. */
-    int fatal; /* negative errno */
+    int fatal;                       /* negative errno */
+    _Atomic(const char *) fatal_why; /* static; any thread reads it */
     bool port_down, no_gid;
     bool counted; /* rdma_stack_stop has told what is missing */
 };
@@ -160,8 +161,8 @@ struct rdma_stack {
 /* For an fd that is connected, or being so. Takes it over on success. */
 int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dialled,
                     struct rdma_socket **ret);
-/* The connection is over: readers and writers hear of it. The first reason stays. Any
- * thread. */
+/* The connection is over: readers and writers hear of it. The first reason stays; only that
+ * a work request was flushed, which is an effect, gives way to its cause. Any thread. */
 void rdma_socket_fault(struct rdma_socket *s, int err, const char *why);
 /* Data may be sent. Worker. */
 void rdma_socket_up(struct rdma_socket *s);
@@ -229,5 +230,8 @@ int rdma_opts_check(const struct rdma_opts *opts, char *why, size_t size);
 
 const char *wc_status_name(enum ibv_wc_status status);
 const char *async_event_name(enum ibv_event_type type);
+/* What they mean for a connection, in words that begin with the name. Static. */
+const char *wc_status_why(enum ibv_wc_status status);
+const char *async_event_why(enum ibv_event_type type);
 
 #endif

@@ -162,6 +162,29 @@ static int rdma_connect(struct network_stack *base, struct worker *w,
     return 0;
 }
 
+/* `broken` was looked at: what broke it is known by its errno. */
+static const char *rdma_why(const struct network_stack *base, int err)
+{
+    const struct rdma_stack *stack = container_of(base, struct rdma_stack, base);
+    const char *fatal = stack->fatal_why;
+
+    switch (err) {
+    case -EIO:
+        return fatal != NULL ? fatal : "the RDMA device refused (EIO)";
+    case -ENETDOWN:
+        return "PORT_ERR: the port of the RDMA device is down";
+    case -EADDRNOTAVAIL:
+        return stack->broken == err ? "GID_CHANGE: the RDMA device has no address"
+                                    : network_stack_reason(err);
+    case -ENOBUFS:
+        return "no room for one more queue pair, or no receive buffers for it (ENOBUFS)";
+    case -ENOMEM:
+        return "no memory for one more queue pair (ENOMEM)";
+    default:
+        return network_stack_reason(err);
+    }
+}
+
 /* ---- building ---- */
 
 static void explain_memory(struct rdma_stack *stack, uint32_t chunks, int err, char *why,
@@ -341,6 +364,7 @@ static const struct network_stack_ops stack_ops = {
     .connect_wants_writable = false, /* the notify fd is readable when there is news */
     .listen = rdma_listen,
     .connect = rdma_connect,
+    .why = rdma_why,
     .free = rdma_free,
 };
 

@@ -31,7 +31,7 @@ void rdma_socket_fault(struct rdma_socket *s, int err, const char *why)
     CHECK(err < 0);
     os_lock(s->os, s->lock);
     first = s->error == 0 && !s->closed;
-    if (s->error == 0) {
+    if (s->error == 0 || s->why == wc_status_why(IBV_WC_WR_FLUSH_ERR)) {
         s->error = err;
         s->why = why;
     }
@@ -446,6 +446,17 @@ static int rdma_is_connected(struct connected_socket *base)
     return error != 0 ? error : s->side_up;
 }
 
+static const char *rdma_socket_why(struct connected_socket *base, int err)
+{
+    struct rdma_socket *s = to_socket(base);
+    const char *why;
+
+    os_lock(s->os, s->lock);
+    why = s->error == err ? s->why : NULL;
+    os_unlock(s->os, s->lock);
+    return why != NULL ? why : network_stack_reason(err);
+}
+
 static int rdma_fd(const struct connected_socket *base)
 {
     return to_socket(base)->notify.fd;
@@ -483,6 +494,7 @@ static void rdma_trace_as(struct connected_socket *base, uint32_t object)
 
 static const struct connected_socket_ops socket_ops = {
     .is_connected = rdma_is_connected,
+    .why = rdma_socket_why,
     .read = rdma_read,
     .send = rdma_send,
     .shutdown = rdma_shutdown,

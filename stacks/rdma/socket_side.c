@@ -107,7 +107,7 @@ static bool dial(struct rdma_socket *s)
         return false;
     }
     if (result < 0) {
-        side_fail(s, result, "the side channel cannot connect");
+        side_fail(s, result, network_stack_reason(result));
         return false;
     }
     s->side_up = true;

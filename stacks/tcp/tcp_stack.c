@@ -43,6 +43,12 @@ static int tcp_is_connected(struct connected_socket *s)
     return result;
 }
 
+static const char *tcp_socket_why(struct connected_socket *s, int err)
+{
+    (void)s;
+    return network_stack_reason(err);
+}
+
 static ssize_t tcp_read(struct connected_socket *s, void *buf, size_t len)
 {
     struct tcp_socket *t = to_tcp(s);
@@ -112,6 +118,7 @@ static void tcp_close(struct connected_socket *s)
 
 static const struct connected_socket_ops tcp_socket_ops = {
     .is_connected = tcp_is_connected,
+    .why = tcp_socket_why,
     .read = tcp_read,
     .send = tcp_send,
     .shutdown = tcp_shutdown,
@@ -244,6 +251,12 @@ static int tcp_connect(struct network_stack *s, struct worker *w,
     return err;
 }
 
+static const char *tcp_why(const struct network_stack *s, int err)
+{
+    (void)s;
+    return network_stack_reason(err);
+}
+
 static void tcp_stack_free(struct network_stack *s)
 {
     free(s);
@@ -254,6 +267,7 @@ static const struct network_stack_ops tcp_stack_ops = {
     .connect_wants_writable = true,
     .listen = tcp_listen,
     .connect = tcp_connect,
+    .why = tcp_why,
     .free = tcp_stack_free,
 };
 
