@@ -239,6 +239,8 @@ struct conn_status {
     const char *why;   /* as conn_why */
     int error;         /* the negative errno of that; 0: none */
     uint32_t dials;    /* attempts so far */
+    /* What is dialled, or where an accepted socket comes from; the connection's. */
+    const struct entity_addr *at;
 };
 /* Any thread. Takes no lock, so that it can be asked where nothing moves any more. */
 void conn_status(struct connection *conn, struct conn_status *ret);

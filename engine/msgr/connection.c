@@ -744,7 +744,8 @@ void conn_status(struct connection *c, struct conn_status *ret)
                                                                   : sock_states[sock].name,
                                 .why = c->why,
                                 .error = c->error,
-                                .dials = c->dials};
+                                .dials = c->dials,
+                                .at = c->accepted ? &c->seen.socket : &c->target};
 }
 
 void conn_peer_addrs(struct connection *c, struct entity_addrvec *ret)

@@ -133,7 +133,8 @@ static const struct entity_addr *dialable(const struct entity_addrvec *addrs)
 {
     const struct entity_addr *addr = entity_addrvec_find(addrs, ADDR_MSGR2);
 
-    if (addr == NULL || entity_addr_is_blank(addr) || entity_addr_port(addr) == 0) {
+    if (addr == NULL || entity_addr_is_blank(addr) || entity_addr_port(addr) == 0 ||
+        entity_addr_is_ip_any(addr)) {
         return NULL;
     }
     return addr;

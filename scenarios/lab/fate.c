@@ -174,10 +174,11 @@ static struct lab_grave *dig(struct lab_node *node)
         struct lab_conn *conn = lab->conns[i];
 
         if (conn->node == node && !conn->closed) {
-            if (conn->conn != NULL) {
-                grave->conns[grave->n_conns++] = conn->conn;
+            struct connection *held = lab_conn_over(conn, "its node died");
+
+            if (held != NULL) {
+                grave->conns[grave->n_conns++] = held;
             }
-            conn->conn = NULL;
             lab_conn_end(conn, LAB_END_KILLED);
         }
     }

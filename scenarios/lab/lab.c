@@ -291,11 +291,31 @@ static int start_messenger(struct lab_node *node, char *why, size_t size)
     return rc;
 }
 
+/* Who listens at every ip is dialled at the one of this machine; it learns its own from the
+ * first who calls, as Ceph's do. */
+static void make_dialable(struct entity_addr *addr)
+{
+    struct entity_addr here;
+    const char *why;
+    int rc;
+
+    if (entity_addr_is_ip_any(addr)) {
+        rc = entity_addr_parse(addr->sa.sa_family == AF_INET6 ? "v2:[::1]:0"
+                                                              : "v2:127.0.0.1:0",
+                               ADDR_MSGR2, 0, &here, &why);
+        CHECK(rc == 0);
+        entity_addr_set_ip(addr, &here);
+    }
+}
+
 static void publish_addrs(struct lab_node *node)
 {
     struct entity_addrvec addrs;
 
     messenger_addrs(node->messenger, &addrs);
+    for (uint32_t i = 0; i < addrs.n; i++) {
+        make_dialable(&addrs.v[i]);
+    }
     lab_lock(node->lab);
     node->addrs = addrs;
     lab_unlock(node->lab);
@@ -430,9 +450,7 @@ static void drop_references(struct lab *lab)
         struct connection *gone;
 
         lab_lock(lab);
-        gone = conn->conn;
-        conn->conn = NULL;
-        conn->closed = true;
+        gone = lab_conn_over(conn, "the run is over");
         lab_unlock(lab);
         conn_unref(gone);
     }

@@ -145,6 +145,9 @@ struct lab_conn {
     char end_where[100];        /* "x.lua:8", for LAB_END_CLOSED; else "" */
     uint64_t keepalives_unsent; /* asked for when the session was over */
     uint64_t up_ns;             /* when its session was ready; 0: it was not yet */
+    struct entity_addr
+        at;        /* of the peer: what was dialled, or where the socket came from */
+    char why[120]; /* once it is closed: what ended it */
 };
 
 /* A received message that a handler of the script is to see. */
@@ -318,6 +321,17 @@ void lab_node_let_go(struct lab_node *node);
 void lab_keep_message(struct lab_node *node, const struct lab_node *from,
                       struct message *msg);
 
+/* ---- what is not up (unconnected.c) ---- */
+
+/* Lines that say of each connection that is not up who dials whom, in which state it is,
+ * how often it dialled and why it failed last; and who could not accept. The caller's; NULL:
+ * there are none, or no memory. With `stuck` the world stands still, and nothing is asked
+ * that takes a lock. */
+char *lab_unconnected(struct lab *lab, bool stuck);
+/* On Linux, and no fault of the script's made it so: this process has no descriptor left,
+ * and some connection is not up for it. */
+bool lab_is_out_of_files(struct lab *lab);
+
 /* ---- connections and messages (send.c) ---- */
 
 /* A connection of `node` to `peer`, which is started and bound. The same object for the
@@ -336,6 +350,11 @@ static inline void lab_conn_end(struct lab_conn *conn, enum lab_end how)
     conn->end = conn->end != LAB_END_NOT ? conn->end : how;
     conn->lab->ended = true;
 }
+/* Under the lock: it is over, for that reason. The reference is the caller's now; NULL: it
+ * was over before. */
+struct connection *lab_conn_over(struct lab_conn *conn, const char *why);
+/* Why it is over, or not up yet; "" if there is nothing to tell. Returns buf. */
+const char *lab_conn_why(struct lab_conn *conn, char *buf, size_t size);
 /* The connection with a reference for the caller, or NULL if it is over. Any thread. */
 struct connection *lab_conn_get(struct lab_conn *conn);
 /* The ledger of sends by address from `node` to `peer`. NULL: no memory. */

@@ -345,9 +345,7 @@ static bool on_reset(void *arg, struct connection *conn)
     c = conn_private(conn);
     if (c != NULL) {
         lab_fair_reset(node->lab, c);
-        gone = c->conn;
-        c->conn = NULL;
-        c->closed = true;
+        gone = lab_conn_over(c, conn_why(conn));
     }
     book_event(node, LAB_RESET);
     lab_unlock(node->lab);

@@ -56,6 +56,7 @@ struct lab_conn *lab_conn_new(struct lab_node *node, struct lab_node *peer,
 {
     struct lab *lab = node->lab;
     struct lab_conn *c = NULL;
+    struct conn_status status;
 
     if (make_room((void **)&lab->conns, &lab->cap_conns, lab->n_conns,
                   sizeof(*lab->conns))) {
@@ -74,6 +75,8 @@ struct lab_conn *lab_conn_new(struct lab_node *node, struct lab_node *peer,
     c->conn = conn;
     c->accepted = accepted;
     c->made_ns = lab_now(lab);
+    conn_status(conn, &status);
+    c->at = *status.at;
     c->ledger->conn = c;
     lab->conns[lab->n_conns++] = c;
     c->number = lab->n_conns;
@@ -195,13 +198,37 @@ struct connection *lab_conn_get(struct lab_conn *c)
     return conn;
 }
 
+struct connection *lab_conn_over(struct lab_conn *c, const char *why)
+{
+    struct connection *conn = c->conn;
+
+    if (!c->closed) {
+        snprintf(c->why, sizeof(c->why), "%s", why);
+    }
+    c->conn = NULL;
+    c->closed = true;
+    return conn;
+}
+
+const char *lab_conn_why(struct lab_conn *c, char *buf, size_t size)
+{
+    struct connection *conn = lab_conn_get(c);
+    struct conn_status status = {.why = c->why};
+
+    if (conn != NULL) {
+        conn_status(conn, &status);
+    }
+    snprintf(buf, size, "%s", status.connected ? "" : status.why);
+    conn_unref(conn);
+    return buf;
+}
+
 void lab_conn_close(struct lab_conn *c)
 {
     struct connection *conn;
 
     lab_lock(c->lab);
-    conn = c->conn;
-    c->conn = NULL;
+    conn = lab_conn_over(c, "closed by the script");
     lab_conn_end(c, LAB_END_CLOSED);
     lab_unlock(c->lab);
     if (conn != NULL) {

@@ -328,9 +328,22 @@ static int conn_connected(lua_State *L)
 
 static int conn_reason(lua_State *L)
 {
+    char why[sizeof(((struct lab_conn *)NULL)->why)];
+
+    lua_pushstring(L, lab_conn_why(api_check_conn(L, 1), why, sizeof(why)));
+    return 1;
+}
+
+/* The policy its session has at this end; nil when it is over. */
+static int conn_policy_name(lua_State *L)
+{
     struct connection *conn = lab_conn_get(api_check_conn(L, 1));
 
-    lua_pushstring(L, conn != NULL ? conn_why(conn) : "closed");
+    if (conn != NULL) {
+        lua_pushstring(L, conn_policy(conn));
+    } else {
+        lua_pushnil(L);
+    }
     conn_unref(conn);
     return 1;
 }
@@ -511,6 +524,7 @@ void api_open_conn(lua_State *L)
                                             {"keepalives", conn_keepalives},
                                             {"is_connected", conn_connected},
                                             {"why", conn_reason},
+                                            {"policy", conn_policy_name},
                                             {"message", conn_message},
                                             {"sent", conn_sent},
                                             {"unsent", conn_unsent},

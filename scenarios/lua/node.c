@@ -298,6 +298,22 @@ static int connect_node(lua_State *L, struct lab_node *a, struct lab_node *b)
     return 1;
 }
 
+/* An address that can be bound, and not dialled, would be dialled for ever. */
+static void check_dialable(lua_State *L, const char *text,
+                           const struct entity_addrvec *addrs)
+{
+    const struct entity_addr *addr = entity_addrvec_find(addrs, ADDR_MSGR2);
+    const char *why = addr == NULL                  ? "none of it is a v2 address"
+                      : entity_addr_port(addr) == 0 ? "it has no port"
+                      : entity_addr_is_ip_any(addr)
+                          ? "one can listen at every ip, and call one only"
+                          : NULL;
+
+    if (why != NULL) {
+        luaL_error(L, "connect: nobody can be called at '%s': %s", text, why);
+    }
+}
+
 /* a:connect("v2:127.0.0.1:3300/0", { type = "mon" }) */
 static int connect_outside(lua_State *L, struct lab_node *a)
 {
@@ -320,6 +336,7 @@ static int connect_outside(lua_State *L, struct lab_node *a)
     if (type < 0) {
         return luaL_error(L, "connect: say who is there: { type = \"mon\" }");
     }
+    check_dialable(L, text, &addrs);
     set_policy(L, a, api_entity_type(type), to_policy(L, "connect", name));
     api_start_node(L, a);
     rc = lab_connect_outside(a, api_entity_type(type), &addrs,
@@ -514,6 +531,30 @@ static int node_received(lua_State *L)
     return 1;
 }
 
+/* Its ends of connections, dialled and accepted, in the order they were made. */
+static int node_connections(lua_State *L)
+{
+    struct lab_node *node = api_check_node(L, 1);
+    struct lab *lab = node->lab;
+    lua_Integer n = 0;
+
+    lua_newtable(L);
+    for (uint32_t i = 0;; i++) {
+        struct lab_conn *conn;
+
+        lab_lock(lab);
+        conn = i < lab->n_conns ? lab->conns[i] : NULL;
+        lab_unlock(lab);
+        if (conn == NULL) {
+            return 1;
+        }
+        if (conn->node == node) {
+            api_push_conn(L, conn);
+            lua_rawseti(L, -2, ++n);
+        }
+    }
+}
+
 /* { connect = N, accept = N, ... } */
 static int node_events(lua_State *L)
 {
@@ -696,6 +737,7 @@ void api_open_node(lua_State *L)
                                        {"sender_threads", node_sender_threads},
                                        {"on_message", node_on_message},
                                        {"received", node_received},
+                                       {"connections", node_connections},
                                        {"events", node_events},
                                        {"pause", node_pause},
                                        {"resume", node_resume},

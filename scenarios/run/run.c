@@ -332,6 +332,20 @@ static bool run_came_true(const struct run *run)
     return all;
 }
 
+/* Before everything ends: what of it was not as it should be. */
+static void look_at_failure(struct run *run)
+{
+    bool failed = expect_count(&run->expectations, EXPECT_FAILED) > 0;
+
+    if ((failed || run->stopped != RUN_GOES_ON) && !run->opts.quiet) {
+        run->unconnected = lab_unconnected(run->lab, false);
+    }
+    run->out_of_files = failed && lab_is_out_of_files(run->lab);
+    if (run->out_of_files) {
+        snprintf(run->error, sizeof(run->error), "too many open files");
+    }
+}
+
 /* What the virtual or the real main thread does. */
 static void run_in_world(void *arg)
 {
@@ -350,6 +364,7 @@ static void run_in_world(void *arg)
         }
         run->phase = RUN_SHUTDOWN;
         run->ended_ns = os_monotonic_ns(run->world.os);
+        look_at_failure(run);
         lab_shutdown(run->lab);
         look_for_leaks(run, &before);
         judge(run);
@@ -357,6 +372,7 @@ static void run_in_world(void *arg)
         code = run_summary(run);
     }
     run_sign(run, code, "");
+    free(run->unconnected);
     lua_host_free(run->host);
     expect_fini(&run->expectations);
     lab_free(run->lab);
@@ -383,6 +399,9 @@ static void end_stuck_run(struct run *run, int code)
             code == EXIT_SAFETY ? "an invariant was violated" : "the run does not go on",
             world_report(&run->world));
     run_print_expectations(run, true);
+    run->unconnected = lab_unconnected(run->lab, true);
+    run_print_unconnected(run);
+    free(run->unconnected);
     finish_trace(run);
     if (run->world.trace_kept) {
         fprintf(run->err, "The trace up to here is in %s.\n", run->world.trace_path);

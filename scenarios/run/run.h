@@ -127,6 +127,8 @@ struct run {
     char error[RUN_SIGNATURE_BYTES]; /* first line of the script's error */
 
     /* What the end found out. */
+    char *unconnected; /* owned: lab_unconnected, of a run that failed; NULL */
+    bool out_of_files; /* lab_is_out_of_files; likewise */
     char leak[400];
     uint64_t trace_records, trace_lost;
     int trace_error;
@@ -148,6 +150,8 @@ int run_summary(struct run *run);
 int run_summary_skip(struct run *run);
 /* Expectations that failed; those that are awaited still, too, if `pending`. */
 void run_print_expectations(const struct run *run, bool pending);
+/* The connections that were not up. */
+void run_print_unconnected(const struct run *run);
 /* run_outcome.c: fills in code, signature and what else of the outcome the run itself
  * knows; `stopped`: the signature of a world that stopped by itself, "" otherwise. */
 void run_sign(struct run *run, int code, const char *stopped);

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
@@ -106,6 +107,13 @@ void run_print_expectations(const struct run *run, bool pending)
             fprintf(run->err, "%s: still awaited: %s\n    so far: %s\n", e->where, e->text,
                     e->observed[0] != '\0' ? e->observed : "not looked at");
         }
+    }
+}
+
+void run_print_unconnected(const struct run *run)
+{
+    if (run->unconnected != NULL) {
+        fprintf(run->err, "not connected:\n%s", run->unconnected);
     }
 }
 
@@ -210,6 +218,17 @@ static void print_unused(const struct run *run)
     }
 }
 
+static void print_file_limit(const struct run *run)
+{
+    struct rlimit limit = {0};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    fprintf(run->err,
+            "msgrlab run: this process may open %llu files, and the scenario needs more: "
+            "raise the limit (ulimit -n)\n",
+            (unsigned long long)limit.rlim_cur);
+}
+
 /* Also the word for it. */
 static int judge_run(const struct run *run, int faults, const char **ret_word)
 {
@@ -232,6 +251,10 @@ static int judge_run(const struct run *run, int faults, const char **ret_word)
     if (expect_not_converged(&run->expectations) != NULL && run->world.sim != NULL) {
         *ret_word = "did not converge";
         return EXIT_LIVENESS;
+    }
+    if (faults == 0 && run->out_of_files) {
+        *ret_word = "cannot run here";
+        return EXIT_CANNOT;
     }
     if (faults > 0 || expect_count(&run->expectations, EXPECT_FAILED) > 0) {
         *ret_word = "FAILED";
@@ -265,6 +288,7 @@ int run_summary(struct run *run)
 
     fflush(run->out);
     run_print_expectations(run, run->stopped != RUN_GOES_ON);
+    run_print_unconnected(run);
     faults = print_faults(run);
     if (run->trace_error != 0) {
         fprintf(run->err, "msgrlab run: cannot record to %s: %s\n",
@@ -282,6 +306,9 @@ int run_summary(struct run *run)
             fprintf(run->err, "the run took too much real time; --real-timeout sets "
                               "another limit\n");
         }
+    }
+    if (code == EXIT_CANNOT && run->out_of_files) {
+        print_file_limit(run);
     }
     if (code == EXIT_OK && !run->skipped) {
         print_unused(run);
