@@ -88,12 +88,14 @@ struct dispatcher {
 /* 0 or a negative errno; then nothing is left over. -EINVAL: a required option is missing,
  * more workers than WORKERS_MAX, or an unknown driver. */
 int messenger_new(const struct messenger_opts *opts, struct messenger **ret);
-/* Policies: before start. Rows of policy.h by value; throttlers in it are ignored, see
- * below. peer_type 0 sets the default. 0; -EINVAL: no policy (policy_find of a wrong name),
- * or no entity type; -EBUSY: after start. */
+/* Policies: rows of policy.h by value; throttlers in it are ignored, see below. peer_type 0
+ * sets the default. Before start; after it only for a type that has none of its own yet,
+ * for the sessions to come. One thread. 0; -EINVAL: no policy (policy_find of a wrong
+ * name), or no entity type; -EBUSY: after start, and that type has one. */
 int messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy);
 /* Limits shared by all connections to peers of that type (0 = default row); 0 = none.
- * Before start. As messenger_set_policy, or -ENOMEM. */
+ * Before start; after it only before messenger_set_policy gives that type its own row,
+ * which then has them. As messenger_set_policy, or -ENOMEM. */
 int messenger_set_throttlers(struct messenger *m, int peer_type, uint64_t messages,
                              uint64_t bytes);
 /* Copied; at most 8. Before start. 0; -EINVAL: none given; -ENOSPC; -EBUSY: after start. */

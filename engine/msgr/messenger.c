@@ -101,13 +101,12 @@ static bool has_row(int peer_type)
 int messenger_set_policy(struct messenger *m, int peer_type, const struct policy *policy)
 {
     struct policy *row;
-    int err = may_configure(m);
 
-    if (err < 0) {
-        return err;
-    }
     if (policy == NULL || !has_row(peer_type)) {
         return -EINVAL;
+    }
+    if (m->started && m->policy_set[peer_type]) {
+        return -EBUSY; /* somebody may be reading it */
     }
     row = &m->policies[peer_type];
     *row = *policy;
@@ -147,19 +146,21 @@ int messenger_set_throttlers(struct messenger *m, int peer_type, uint64_t messag
                              uint64_t bytes)
 {
     struct policy row = *messenger_policy(m, peer_type);
-    int err = may_configure(m);
+    int err;
 
-    if (err == 0 && !has_row(peer_type)) {
-        err = -EINVAL;
+    if (!has_row(peer_type)) {
+        return -EINVAL;
     }
-    if (err < 0) {
-        return err;
+    if (m->started && m->policy_set[peer_type]) {
+        return -EBUSY;
     }
     err = new_throttle(m, "policy messages", messages, &m->throttles[peer_type * 2]);
     if (err == 0) {
         err = new_throttle(m, "policy bytes", bytes, &m->throttles[peer_type * 2 + 1]);
     }
-    messenger_set_policy(m, peer_type, &row); /* also what of the two could be made */
+    if (!m->started) { /* also what of the two could be made */
+        messenger_set_policy(m, peer_type, &row);
+    }
     return err;
 }
 

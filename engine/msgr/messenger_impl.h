@@ -28,7 +28,7 @@ struct messenger {
     int n_dispatchers;
     bool tells_accept_failures; /* a dispatcher wants to know */
     struct policy policies[POLICY_TYPES];
-    bool policy_set[POLICY_TYPES];
+    _Atomic bool policy_set[POLICY_TYPES]; /* the row is there, and will not change */
     struct throttle *throttles[POLICY_TYPES * 2]; /* owned: messages, bytes per type */
     struct throttle dispatch_throttle;
     bool started, stopped;

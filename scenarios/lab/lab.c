@@ -145,46 +145,6 @@ struct lab_node *lab_node_new(struct lab *lab, const struct lab_node_opts *opts,
     return node;
 }
 
-int lab_node_set_policy(struct lab_node *node, int peer_type, const struct policy *policy,
-                        bool explicit_)
-{
-    int i = 0;
-
-    while (i < node->n_policies && node->policies[i].peer_type != peer_type) {
-        i++;
-    }
-    if (i < node->n_policies && node->policies[i].policy == policy) {
-        return 0;
-    }
-    if (i < node->n_policies && node->policies[i].explicit_) {
-        return -EEXIST;
-    }
-    if (node->started) {
-        return -EBUSY;
-    }
-    CHECK(i < LAB_POLICIES_MAX); /* there are fewer entity types */
-    node->policies[i].peer_type = peer_type;
-    node->policies[i].policy = policy;
-    node->policies[i].explicit_ = explicit_;
-    node->n_policies = MAX(node->n_policies, i + 1);
-    return 0;
-}
-
-const struct policy *lab_node_policy(const struct lab_node *node, int peer_type)
-{
-    const struct policy *fallback = policy_find("stateless_server");
-
-    for (int i = 0; i < node->n_policies; i++) {
-        if (node->policies[i].peer_type == peer_type) {
-            return node->policies[i].policy;
-        }
-        if (node->policies[i].peer_type == 0) {
-            fallback = node->policies[i].policy;
-        }
-    }
-    return fallback;
-}
-
 /* Where it is to listen: where it did in its former life, or as the scenario says. */
 static int choose_address(const struct lab_node *node, struct entity_addrvec *ret,
                           const char **ret_text, const char **ret_why)
@@ -246,20 +206,7 @@ static void configure_messenger(struct lab_node *node)
 {
     struct dispatcher dispatcher = lab_dispatcher(node);
 
-    messenger_set_policy(node->messenger, 0, lab_node_policy(node, 0));
-    for (int i = 0; i < node->n_policies; i++) {
-        messenger_set_policy(node->messenger, node->policies[i].peer_type,
-                             node->policies[i].policy);
-    }
-    if (node->opts.throttle_messages != 0 || node->opts.throttle_bytes != 0) {
-        messenger_set_throttlers(node->messenger, 0, node->opts.throttle_messages,
-                                 node->opts.throttle_bytes);
-        for (int i = 0; i < node->n_policies; i++) {
-            messenger_set_throttlers(node->messenger, node->policies[i].peer_type,
-                                     node->opts.throttle_messages,
-                                     node->opts.throttle_bytes);
-        }
-    }
+    lab_policy_configure(node);
     messenger_add_dispatcher(node->messenger, &dispatcher);
 }
 

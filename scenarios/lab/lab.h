@@ -31,6 +31,7 @@
 #define LAB_MESSAGES_MAX (8u << 20) /* of one run: the books take about 60 bytes each */
 #define LAB_SENDERS_MAX 64          /* threads of the application, of one run */
 #define LAB_POLICIES_MAX 8
+#define LAB_WHERE_BYTES 200       /* "x.lua:12" */
 #define LAB_SEND_RETRY_NS 1000000 /* while out_q is full */
 #define LAB_LANE_ECHO UINT16_MAX  /* lane of answers; 0 is the script's, 1.. are senders' */
 
@@ -158,6 +159,14 @@ struct lab_inbox {
     uint32_t ledger, index;
 };
 
+/* How a node treats peers of one type. */
+struct lab_policy {
+    int peer_type; /* 0: all that have no other */
+    bool said;     /* by the scenario; else it follows from a connection */
+    const struct policy *policy;
+    char where[LAB_WHERE_BYTES]; /* that was: "x.lua:12" */
+};
+
 struct lab_node {
     struct lab *lab;
     uint8_t number; /* in traces */
@@ -167,11 +176,7 @@ struct lab_node {
     struct network_stack *stack; /* owned */
     struct messenger *messenger; /* owned; NULL until started */
     int n_policies;
-    struct {
-        int peer_type;  /* 0 = default */
-        bool explicit_; /* the scenario said so, not we */
-        const struct policy *policy;
-    } policies[LAB_POLICIES_MAX];
+    struct lab_policy policies[LAB_POLICIES_MAX];
     struct lab_pause *pause;  /* owned; NULL: running */
     uint64_t frozen_until_ns; /* all its threads stand still until then; by lab_now */
     struct lab_grave *graves; /* owned: former lives, the last one first */
@@ -253,12 +258,6 @@ void lab_wait_change(struct lab *lab, uint64_t until_ns);
 struct lab_node *lab_node_new(struct lab *lab, const struct lab_node_opts *opts, char *why,
                               size_t size);
 struct lab_node *lab_node_find(struct lab *lab, const char *name);
-/* The policy for peers of a type; before the node is started. `explicit_`: it may not be
- * replaced any more. 0; -EEXIST: another one is set; -EBUSY: the node runs with another
- * one. */
-int lab_node_set_policy(struct lab_node *node, int peer_type, const struct policy *policy,
-                        bool explicit_);
-const struct policy *lab_node_policy(const struct lab_node *node, int peer_type);
 /* Starts it, and binds it if it serves. 0, or a negative errno with `why`. */
 int lab_node_start(struct lab_node *node, char *why, size_t size);
 /* It listens elsewhere from now on, and its connections are marked down (Ceph does so when
@@ -269,6 +268,30 @@ int lab_node_rebind(struct lab_node *node);
 void lab_node_counters(const struct lab_node *node, uint64_t ret[LAB_COUNTERS]);
 /* Everything accepted so far was handed to the stacks; false after that time. */
 bool lab_drain(struct lab *lab, uint64_t timeout_ns);
+
+/* ---- policies (policy.c) ---- */
+
+/*
+ * A node has one policy for each type of peer, as a messenger has. It is said once, by the
+ * node or by a connection; what nobody said follows from the first connection. Both hold
+ * from then on, whether the node runs by then or not.
+ */
+
+/* The scenario says it; peer_type 0: for all that have no other. 0; -EEXIST: it said
+ * another one, or -EBUSY: another one followed from a connection; *ret_former is that. */
+int lab_policy_say(struct lab_node *node, int peer_type, const struct policy *policy,
+                   const char *where, const struct lab_policy **ret_former);
+/* It follows from a connection, unless the scenario said one. 0; -EBUSY: from a former one
+ * followed a policy with which the session would not be what it is to be (lossy or not);
+ * *ret_former is that. */
+int lab_policy_follow(struct lab_node *node, int peer_type, const struct policy *policy,
+                      const char *where, const struct lab_policy **ret_former);
+/* What was said or followed; NULL: nothing. */
+const struct lab_policy *lab_policy_find(const struct lab_node *node, int peer_type);
+/* What the node does: that, or serve without state. */
+const struct policy *lab_node_policy(const struct lab_node *node, int peer_type);
+/* Gives the messenger what is known before it starts. */
+void lab_policy_configure(struct lab_node *node);
 
 /* ---- what befalls nodes (fate.c) ---- */
 

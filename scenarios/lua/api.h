@@ -35,6 +35,15 @@ extern const char *const api_entity_names[];
 #define API_ENTITIES 5
 int api_entity_type(int choice);
 
+/* policy.c: each raises what contradicts what was said before. */
+void api_read_policies(lua_State *L, int idx, struct lab_node *node);
+/* The policy of a connection from a to peers of a type, by the options at idx, by what a
+ * said, or as usual. */
+const struct policy *api_dial_policy(lua_State *L, int idx, struct lab_node *a,
+                                     int peer_type);
+/* Both ends' for a connection from a to b. */
+void api_agree_on_policy(lua_State *L, int idx, struct lab_node *a, struct lab_node *b);
+
 /* conn.c */
 struct api_message { /* a message that was sent, to be named in expect.steps */
     struct lab_ledger *ledger;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/policy.h"
 #include "engine/util.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
@@ -71,37 +70,6 @@ static void start_peer(lua_State *L, struct lab_node *node, const char *what)
 }
 
 /* ---- making one -------------------------------------------------------------------- */
-
-static const struct policy *to_policy(lua_State *L, const char *what, const char *name)
-{
-    const struct policy *policy = policy_find(name);
-
-    if (policy == NULL) {
-        luaL_error(L, "%s: there is no policy '%s'; valid: %s", what, name, policy_names());
-    }
-    return policy;
-}
-
-/* policies = { client = "stateless_server", ... } */
-static void read_policies(lua_State *L, int idx, struct lab_node *node)
-{
-    const char *name = args_string(L, idx, "node", "policy", NULL);
-
-    if (name != NULL) {
-        lab_node_set_policy(node, 0, to_policy(L, "node", name), true);
-    }
-    if (args_field(L, idx, "policies") != LUA_TNIL) {
-        args_table(L, -1, "node: policies", api_entity_names, API_ENTITIES, 0);
-        for (int i = 0; i < API_ENTITIES; i++) {
-            name = args_string(L, -1, "node: policies", api_entity_names[i], NULL);
-            if (name != NULL) {
-                lab_node_set_policy(node, api_entity_type(i),
-                                    to_policy(L, "node: policies", name), true);
-            }
-        }
-    }
-    lua_pop(L, 1);
-}
 
 /* { messages = N, bytes = N } in the named field. */
 static void read_pair(lua_State *L, int idx, const char *field, uint64_t *ret_messages,
@@ -215,62 +183,11 @@ static int api_node(lua_State *L)
         return luaL_error(L, "node: %s", why);
     }
     api_set_class(L, CLASS);
-    read_policies(L, 1, *box);
+    api_read_policies(L, 1, *box);
     return 1;
 }
 
 /* ---- connecting -------------------------------------------------------------------- */
-
-/* What the other side says about us when it says nothing itself. */
-static const char *counterpart(const struct policy *policy)
-{
-    if (policy->server) {
-        return NULL;
-    }
-    if (strcmp(policy->name, "lossy_client") == 0) {
-        return "stateless_server";
-    }
-    return strcmp(policy->name, "lossless_client") == 0 ? "stateful_server" : policy->name;
-}
-
-static void set_policy(lua_State *L, struct lab_node *node, int peer_type,
-                       const struct policy *policy)
-{
-    int rc = lab_node_set_policy(node, peer_type, policy, true);
-
-    if (rc < 0) {
-        luaL_error(
-            L,
-            "node %s treats these peers as %s already; a messenger has one policy for "
-            "each type of peer, set before it starts: say it in node { policy = \"...\" } "
-            "or policies = { TYPE = \"...\" }, or give the peer another type",
-            node->opts.name, lab_node_policy(node, peer_type)->name);
-    }
-}
-
-/* Both ends' policies for a connection from a to b; before either starts. */
-static void agree_on_policy(lua_State *L, int idx, struct lab_node *a, struct lab_node *b)
-{
-    const char *name = args_string(L, idx, "connect", "policy", NULL);
-    int type_a = (int)a->opts.messenger.entity_type;
-    int type_b = (int)b->opts.messenger.entity_type;
-    const struct policy *policy = policy_find("lossy_client");
-
-    if (name != NULL) {
-        policy = to_policy(L, "connect", name);
-        if (policy->server) {
-            luaL_error(L, "connect: '%s' is a server's policy: it never dials", name);
-        }
-        set_policy(L, a, type_b, policy);
-    } else if (lab_node_policy(a, type_b)->server) {
-        set_policy(L, a, type_b, policy);
-    }
-    policy = lab_node_policy(a, type_b);
-    if (a != b && counterpart(policy) != NULL) {
-        /* Not over what the scenario said itself, and not once b runs. */
-        lab_node_set_policy(b, type_a, policy_find(counterpart(policy)), false);
-    }
-}
 
 static int connect_failed(lua_State *L, const struct lab_node *node, int rc)
 {
@@ -287,7 +204,7 @@ static int connect_node(lua_State *L, struct lab_node *a, struct lab_node *b)
         return luaL_error(L, "connect: the type of node %s is known", b->opts.name);
     }
     lua_pop(L, 1);
-    agree_on_policy(L, 3, a, b);
+    api_agree_on_policy(L, 3, a, b);
     start_peer(L, b, "connect");
     api_start_node(L, a);
     rc = lab_connect(a, b, args_boolean(L, 3, "connect", "anon", false), &conn);
@@ -318,7 +235,6 @@ static void check_dialable(lua_State *L, const char *text,
 static int connect_outside(lua_State *L, struct lab_node *a)
 {
     int type = args_choice(L, 3, "connect", "type", api_entity_names, API_ENTITIES);
-    const char *name = args_string(L, 3, "connect", "policy", "lossy_client");
     const char *text = luaL_checkstring(L, 2), *why;
     struct entity_addrvec addrs;
     struct lab_conn *conn;
@@ -337,7 +253,7 @@ static int connect_outside(lua_State *L, struct lab_node *a)
         return luaL_error(L, "connect: say who is there: { type = \"mon\" }");
     }
     check_dialable(L, text, &addrs);
-    set_policy(L, a, api_entity_type(type), to_policy(L, "connect", name));
+    api_dial_policy(L, 3, a, api_entity_type(type));
     api_start_node(L, a);
     rc = lab_connect_outside(a, api_entity_type(type), &addrs,
                              args_boolean(L, 3, "connect", "anon", false), &conn);
@@ -373,11 +289,9 @@ static struct lab_ledger *pair_ledger(lua_State *L)
     struct lab_node *a = api_check_node(L, 1), *b = api_check_node(L, 2);
     struct lab_ledger *ledger;
 
-    if (lab_node_policy(a, (int)b->opts.messenger.entity_type)->server) {
-        lua_newtable(L);
-        agree_on_policy(L, -1, a, b);
-        lua_pop(L, 1);
-    }
+    lua_newtable(L);
+    api_agree_on_policy(L, lua_gettop(L), a, b);
+    lua_pop(L, 1);
     start_peer(L, b, "send");
     api_start_node(L, a);
     ledger = lab_pair_ledger(a, b);
