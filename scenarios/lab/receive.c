@@ -207,6 +207,17 @@ static bool look_up(struct lab_node *node, const struct message *msg, struct lab
     return entry != NULL;
 }
 
+/* Who is at the other end of an accepted connection is known from what it sends. */
+static void note_peer(const struct message *msg, struct lab_node *from)
+{
+    struct lab_conn *c = conn_private(msg->conn);
+
+    if (c != NULL && c->peer == NULL) {
+        c->peer = from;
+        c->ledger->to = from;
+    }
+}
+
 static void book(struct lab_node *node, struct message *msg, bool right, const char *why)
 {
     struct lab *lab = node->lab;
@@ -218,6 +229,7 @@ static void book(struct lab_node *node, struct message *msg, bool right, const c
         node->foreign++;
         return;
     }
+    note_peer(msg, ledger->from);
     node->received++;
     node->received_bytes += message_bytes(msg);
     ledger->delivered++;

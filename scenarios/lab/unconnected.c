@@ -75,7 +75,9 @@ static void add_connection(struct list_of_lines *list, const struct lab_node *no
     if (over) {
         snprintf(state, sizeof(state), "over: %s", s->why);
     } else {
-        snprintf(state, sizeof(state), "%s: %s", s->state,
+        bool pauses = strcmp(s->state, "NONE") == 0 && s->dials > 0;
+
+        snprintf(state, sizeof(state), "%s: %s", pauses ? "will dial again" : s->state,
                  s->why[0] != '\0' ? s->why : "no answer yet");
     }
     add_line(list, who, state, s->dials);

@@ -399,7 +399,9 @@ static void end_stuck_run(struct run *run, int code)
             code == EXIT_SAFETY ? "an invariant was violated" : "the run does not go on",
             world_report(&run->world));
     run_print_expectations(run, true);
-    run->unconnected = lab_unconnected(run->lab, true);
+    if (run->lab != NULL) { /* it may have stood still before there was one */
+        run->unconnected = lab_unconnected(run->lab, true);
+    }
     run_print_unconnected(run);
     free(run->unconnected);
     finish_trace(run);

@@ -177,8 +177,7 @@ static void end_flushing(struct rdma_stack *stack, struct list *flushing)
         os_unlock(stack->os, s->lock);
         if (!ended) {
             /* A stream that had not begun is only over. */
-            rdma_socket_fault(s, s->rx_at == 0 ? -EPIPE : -ECONNRESET,
-                              "the side channel ended without a FIN");
+            rdma_socket_fault(s, s->rx_at == 0 ? -EPIPE : -ECONNRESET, s->side_why);
         }
     }
     os_unlock(stack->os, d->lock);

@@ -27,6 +27,21 @@ static int errno_of(enum ibv_wc_status status)
     }
 }
 
+/* A flushed work request is an effect. What failed first has a completion of its own, in
+ * this queue or the other, or an event, which is looked for now. */
+static void fail_by_flush(struct rdma_socket *s)
+{
+    bool known;
+
+    os_lock(s->os, s->lock);
+    known = s->error != 0;
+    os_unlock(s->os, s->lock);
+    if (!known) {
+        rdma_handle_async_events(s->stack);
+        rdma_socket_fault(s, -ECONNRESET, wc_status_why(IBV_WC_WR_FLUSH_ERR));
+    }
+}
+
 static void fail_socket(struct rdma_socket *s, const struct ibv_wc *wc)
 {
     TRACE(s->os, CQE_ERROR, .obj = s->trace_obj, .val = wc->status, .a0 = wc->wr_id,
@@ -34,8 +49,7 @@ static void fail_socket(struct rdma_socket *s, const struct ibv_wc *wc)
     if (wc->status != IBV_WC_WR_FLUSH_ERR) {
         rdma_socket_fault(s, errno_of(wc->status), wc_status_why(wc->status));
     } else if (s->phase == CLOSING_NOT) {
-        /* What failed first has a completion of its own, in this queue or the other. */
-        rdma_socket_fault(s, -ECONNRESET, wc_status_why(wc->status));
+        fail_by_flush(s);
     }
 }
 

@@ -76,9 +76,10 @@ struct rdma_socket {
     struct external_event adopt;   /* accepted by another worker's thread */
     struct external_event abandon; /* closed by another worker's thread */
     struct side_channel side;
-    struct list reading; /* chunks taken from `received`, the first maybe half read */
-    uint64_t tx_at;      /* bytes accepted */
-    bool side_up;        /* TCP connected: what is_connected tells */
+    struct list reading;  /* chunks taken from `received`, the first maybe half read */
+    uint64_t tx_at;       /* bytes accepted */
+    bool side_up;         /* TCP connected: what is_connected tells */
+    const char *side_why; /* static: how the side channel ended; then the dispatcher's */
 
     struct queue_pair qp;
     struct recv_queue own_rq; /* without SRQ */
@@ -161,8 +162,9 @@ struct rdma_stack {
 /* For an fd that is connected, or being so. Takes it over on success. */
 int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dialled,
                     struct rdma_socket **ret);
-/* The connection is over: readers and writers hear of it. The first reason stays; only that
- * a work request was flushed, which is an effect, gives way to its cause. Any thread. */
+/* The connection is over: readers and writers hear of it. The first reason stays; only an
+ * effect (a work request was flushed, the last one was reached) gives way to its cause. Any
+ * thread. */
 void rdma_socket_fault(struct rdma_socket *s, int err, const char *why);
 /* Data may be sent. Worker. */
 void rdma_socket_up(struct rdma_socket *s);

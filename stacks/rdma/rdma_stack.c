@@ -180,6 +180,12 @@ static const char *rdma_why(const struct network_stack *base, int err)
         return "no room for one more queue pair, or no receive buffers for it (ENOBUFS)";
     case -ENOMEM:
         return "no memory for one more queue pair (ENOMEM)";
+    case -EINVAL:
+        return "the RDMA device refuses one more queue pair (EINVAL)";
+    case -EAGAIN:
+        return "the RDMA device has no queue pair just now (EAGAIN)";
+    case -ENOSPC:
+        return "the RDMA device has no queue pair left (ENOSPC)";
     default:
         return network_stack_reason(err);
     }

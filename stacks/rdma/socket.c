@@ -24,6 +24,13 @@ static struct rdma_socket *to_socket(const struct connected_socket *s)
 
 /* ---- what others tell it ---- */
 
+/* These come of something else. */
+static bool is_effect(const char *why)
+{
+    return why == wc_status_why(IBV_WC_WR_FLUSH_ERR) ||
+           why == async_event_why(IBV_EVENT_QP_LAST_WQE_REACHED);
+}
+
 void rdma_socket_fault(struct rdma_socket *s, int err, const char *why)
 {
     bool first;
@@ -31,7 +38,7 @@ void rdma_socket_fault(struct rdma_socket *s, int err, const char *why)
     CHECK(err < 0);
     os_lock(s->os, s->lock);
     first = s->error == 0 && !s->closed;
-    if (s->error == 0 || s->why == wc_status_why(IBV_WC_WR_FLUSH_ERR)) {
+    if (s->error == 0 || is_effect(s->why)) {
         s->error = err;
         s->why = why;
     }

@@ -230,6 +230,11 @@ static bool watch_for_end(struct rdma_socket *s)
         side_fail(s, -EPROTO, "bytes on the side channel after the handshake");
         return false;
     }
+    s->side_why = n == 0             ? "the side channel ended without a FIN"
+                  : n == -ECONNRESET ? "the side channel was reset"
+                  : n == -ETIMEDOUT
+                      ? "the side channel timed out: the peer's machine does not answer"
+                      : "the side channel broke";
     s->side.step = SIDE_DOWN;
     side_channel_stop(s);
     rdma_dispatcher_flush_socket(s->stack, s);

@@ -59,7 +59,7 @@ const char *wc_status_why(enum ibv_wc_status status)
 {
     static const char *const texts[] = {
 #define X(name, text) [IBV_WC_##name] = #name ": " text
-        X(LOC_LEN_ERR, "a message was longer than the receive buffer"),
+        X(LOC_LEN_ERR, "a message is longer than its buffer"),
         X(LOC_QP_OP_ERR,
           "the queue pair cannot do what was posted, or a message was too long"),
         X(LOC_EEC_OP_ERR, "an end-to-end context failed"),

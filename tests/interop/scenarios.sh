@@ -98,6 +98,17 @@ run bench-bytes 2 bench rdma --bytes 64 && says bench-bytes "see --sizes"
 [ -n "$(ls /sys/class/infiniband 2>/dev/null)" ] ||
     { run bench-rdma 4 bench rdma && says bench-rdma "there is no RDMA device"; }
 
+# Too few descriptors: that cannot be done here, and no expectation failed for it.
+checks=$((checks + 1))
+(
+    ulimit -n 80
+    "$msgrlab" run scenarios/many_connections.lua --on linux >"$tmp/few-files" 2>&1 </dev/null
+    [ $? -eq 4 ]
+) || fail "few-files: another exit code than 4" "$tmp/few-files"
+says few-files "too many open files in this process (EMFILE)"
+says few-files "raise the limit (ulimit -n)"
+says few-files "result        cannot run here"
+
 # A trace is kept, can be shown, and can be replaced; another file cannot.
 run trace 0 run scenarios/hello.lua --trace "$tmp/hello.trace" && says trace "records, 0 lost"
 run trace-again 0 run scenarios/hello.lua --trace "$tmp/hello.trace"
