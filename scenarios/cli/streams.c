@@ -25,7 +25,7 @@ int streams_end(int code)
 {
     int err;
 
-    /* After a write that failed the bytes are still there, and fail with the same reason. */
+    /* After a write that failed the bytes are still there, and fail for the same reason. */
     errno = 0;
     err = fflush(stdout) != 0 ? errno : 0;
     if (err == 0 && !ferror(stdout)) {

@@ -347,9 +347,9 @@ void lab_keep_message(struct lab_node *node, const struct lab_node *from,
 /* ---- what is not up (unconnected.c) ---- */
 
 /* Lines that say of each connection that is not up who dials whom, in which state it is,
- * how often it dialled and why it failed last; and who could not accept. The caller's; NULL:
- * there are none, or no memory. With `stuck` the world stands still, and nothing is asked
- * that takes a lock. */
+ * how often it dialled and why it failed last; and who could not accept. The caller's;
+ * NULL: there are none, or no memory. With `stuck` the world stands still, and nothing is
+ * asked that takes a lock. */
 char *lab_unconnected(struct lab *lab, bool stuck);
 /* On Linux, and no fault of the script's made it so: this process has no descriptor left,
  * and some connection is not up for it. */

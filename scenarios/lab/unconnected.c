@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unconnected.c: why connections are not up, for whoever has to understand a run that failed.
+ * unconnected.c: why connections are not up, for whoever has to understand a run that
+ * failed.
  *
  * Connections about which the same is to be said share a line.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * testscript.h: runs a scenario whose text is in the test, in the simulated world, and keeps
- * what it printed.
+ * testscript.h: runs a scenario whose text is in the test, in the simulated world, and
+ * keeps what it printed.
  */
 #ifndef MSGRLAB_TESTS_LIB_TESTSCRIPT_H
 #define MSGRLAB_TESTS_LIB_TESTSCRIPT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_reasons.c: whatever ends a connection, or keeps it from coming up, c:why() says it in
- * a sentence of its own, at both ends, and a run that fails for it lists it.
+ * test_reasons.c: whatever ends a connection, or keeps it from coming up, c:why() says it
+ * in a sentence of its own, at both ends, and a run that fails for it lists it.
  */
 #include <string.h>
 
