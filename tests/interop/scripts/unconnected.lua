@@ -1,7 +1,7 @@
 -- exit: 1
 -- says: unconnected.lua:10: expected: the condition of wait comes true
 -- says: not connected:
--- says: a to v2:127.0.0.1:1/0, 
+-- says: a to v2:127.0.0.1:1/0,
 -- says: will dial again: connection refused
 -- never: b to
 -- What a run that failed says of the connections that are not up.

@@ -73,6 +73,11 @@ START_TEST(messenger_is_set_up_before_start)
     ck_assert_int_eq(messenger_start(m), -EALREADY);
     ck_assert_int_eq(messenger_set_policy(m, 0, policy), -EBUSY);
     ck_assert_int_eq(messenger_set_throttlers(m, 0, 1, 1), -EBUSY);
+    /* A type without a policy of its own may get one, once. */
+    ck_assert_int_eq(messenger_set_throttlers(m, ENTITY_MON, 1, 1), 0);
+    ck_assert_int_eq(messenger_set_policy(m, ENTITY_MON, policy), 0);
+    ck_assert_int_eq(messenger_set_policy(m, ENTITY_MON, policy), -EBUSY);
+    ck_assert_int_eq(messenger_set_throttlers(m, ENTITY_MON, 1, 1), -EBUSY);
     ck_assert_int_eq(messenger_add_dispatcher(m, &dispatcher), -EBUSY);
     messenger_shutdown(m);
     ck_assert_int_eq(messenger_start(m), -ESHUTDOWN);
