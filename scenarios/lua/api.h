@@ -31,11 +31,12 @@ struct lab_node *api_check_node(lua_State *L, int idx);
 struct lab_node *api_test_node(lua_State *L, int idx); /* NULL: it is none */
 /* Starts the node if need be; raises what goes wrong. */
 void api_start_node(lua_State *L, struct lab_node *node);
+
+/* policy.c: types of peers by name, and the number of the i-th. */
 extern const char *const api_entity_names[];
 #define API_ENTITIES 5
 int api_entity_type(int choice);
-
-/* policy.c: each raises what contradicts what was said before. */
+/* Policies: each raises what contradicts what was said before. */
 void api_read_policies(lua_State *L, int idx, struct lab_node *node);
 /* The policy of a connection from a to peers of a type, by the options at idx, by what a
  * said, or as usual. */

@@ -12,8 +12,6 @@
 
 #define CLASS "node"
 
-const char *const api_entity_names[API_ENTITIES] = {"mon", "mds", "osd", "client", "mgr"};
-
 static const char *const node_options[] = {
     "workers",       "driver",    "type",          "num",          "policy",
     "policies",      "throttle",  "out_queue",     "backoff",      "dispatch_bytes",
@@ -23,11 +21,6 @@ static const char *const node_options[] = {
 static const char *const pair_options[] = {"messages", "bytes"};
 static const char *const backoff_options[] = {"initial", "max"};
 static const char *const connect_options[] = {"policy", "anon", "type"};
-
-int api_entity_type(int choice)
-{
-    return 1 << choice; /* in the order of enum entity_type */
-}
 
 struct lab_node *api_test_node(lua_State *L, int idx)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy.c: node { policy = ... }, policies = { ... }, and the policy of a connection.
+ * policy.c: types of peers; node { policy = ... }, policies = { ... }, and the policy of a
+ * connection.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,6 +10,13 @@
 #include "engine/util.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
+
+const char *const api_entity_names[API_ENTITIES] = {"mon", "mds", "osd", "client", "mgr"};
+
+int api_entity_type(int choice)
+{
+    return 1 << choice; /* in the order of enum entity_type */
+}
 
 static const struct policy *to_policy(lua_State *L, const char *what, const char *name)
 {
