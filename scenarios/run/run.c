@@ -337,7 +337,7 @@ static void look_at_failure(struct run *run)
 {
     bool failed = expect_count(&run->expectations, EXPECT_FAILED) > 0;
 
-    if ((failed || run->stopped != RUN_GOES_ON) && !run->opts.quiet) {
+    if (failed || run->stopped != RUN_GOES_ON) { /* quiet or not: it is part of the run */
         run->unconnected = lab_unconnected(run->lab, false);
     }
     run->out_of_files = failed && lab_is_out_of_files(run->lab);
