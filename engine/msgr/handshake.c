@@ -461,7 +461,9 @@ static int handle_missing_features(struct connection *c, struct wire_reader *r)
 
 bool handshake_accepts(const struct connection *c, enum frame_tag tag)
 {
-    switch (c->proto_state) {
+    enum proto_state state = c->proto_state;
+
+    switch (state) {
     case PROTO_HELLO_CONNECTING:
     case PROTO_HELLO_ACCEPTING:
         return tag == TAG_HELLO;
