@@ -309,7 +309,7 @@ static void drop_connections(struct lab_node *node, uint32_t n)
         lab_lock(lab);
         if (lab->conns[i]->node == node && !lab->conns[i]->closed) {
             conn = lab->conns[i]->conn;
-            lab->conns[i]->conn = NULL;
+            lab_conn_over(lab->conns[i], conn != NULL ? conn_why(conn) : "");
             lab_conn_end(lab->conns[i], LAB_END_REBOUND);
         }
         lab_unlock(lab);
