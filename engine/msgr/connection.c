@@ -438,7 +438,9 @@ static void look_for_silence(struct connection *c)
     }
     err = event_center_create_time_event_at(&c->worker->center, &c->tick_timer,
                                             c->heard_ns + limit);
-    CHECK(err == 0); /* it has just given its place back */
+    if (err < 0) { /* what was read armed a timer in the place it gave back */
+        conn_fault(c, err, "no memory for the time-out");
+    }
 }
 
 /* Handshake too long, or a session whose peer may be gone. */
