@@ -14,7 +14,7 @@
 
 #define NUMBERS (WORLD_NODES_MAX + 1)
 #define CALLS_PER_MESSAGE 200 /* os calls that one message may cost, with all around it */
-#define RNR_NS (10 * NSEC_PER_MSEC) /* a receiver without receives, and the way there */
+#define RNR_NS (10 * NSEC_PER_MSEC) /* how long a sender without receives waits */
 #define BYTES_PER_CALL 16 /* of a message that is read and written in small pieces */
 
 /* When something befell a node, or two; by their numbers. UINT64_MAX: it may go on. */
@@ -151,8 +151,8 @@ static void read_rdma(const struct lab_node *node, const char *of_run,
     rdma_opts_parse(ret, node->opts.rdma, &why);
 }
 
-/* What all messages of the run may cost chunks: one way and back for each that is in the
- * sender's share, and once to be told that none is posted. */
+/* What all messages of the run may cost chunks: there and back for as many as are in the
+ * sender's share, and for as many as are posted at the receiver. */
 static uint64_t chunks_ns(const struct lab *lab, const struct lab_ledger *ledger,
                           uint64_t bytes, uint64_t rtt)
 {
@@ -167,7 +167,7 @@ static uint64_t chunks_ns(const struct lab *lab, const struct lab_ledger *ledger
     chunks = bytes / from.buffer_size + lab->n_messages;
     sends = 1 + from.send_buffers / 8;
     receives = 1 + to.receive_queue_len / 8;
-    return chunks / sends * rtt + chunks / receives * RNR_NS;
+    return chunks / sends * rtt + chunks / receives * (rtt + RNR_NS);
 }
 
 /* What all messages of the run may cost the way between these two. */

@@ -178,6 +178,7 @@ bool rdma_deliver(struct rdma_socket *s, struct chunk *chunk, uint32_t len)
 struct worst {
     struct rdma_socket *socket;
     uint64_t held, now;
+    uint32_t n; /* sockets that are open */
 };
 
 /* With the dispatcher's lock held. */
@@ -187,6 +188,7 @@ static void compare(struct rdma_socket *s, void *arg)
         (uint64_t)chunk_user_held(&s->rx_user) + chunk_user_held(&s->unread_user);
     struct worst *worst = arg;
 
+    worst->n += s->phase == CLOSING_NOT;
     if (s->phase == CLOSING_NOT && held > worst->held && s->error == 0 &&
         worst->now - atomic_load(&s->unread_since_ns) >= RDMA_UNREAD_MAX_NS) {
         worst->socket = s;
@@ -200,13 +202,10 @@ void rdma_end_stopped_reader(struct rdma_stack *stack, uint64_t now)
     struct rdma_socket *s;
     struct list unread;
 
-    if (stack->dispatcher.n_sockets < 2) {
-        return; /* it keeps from nobody what they need */
-    }
     rdma_for_each_socket(stack, compare, &worst);
     s = worst.socket;
-    if (s == NULL) {
-        return;
+    if (s == NULL || worst.n < 2) {
+        return; /* alone, it keeps from nobody what they need */
     }
     RDMA_COUNT(stack, rx_unread_ended, 1);
     rdma_socket_fault(s, -ENOBUFS,
