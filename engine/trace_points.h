@@ -134,7 +134,8 @@ X(SIDE_CHANNEL,       "side_channel",  RDMA,       "",   STATE, "{obj:obj} {a0:s
 X(RDMA_FIN,           "fin",           RDMA,       "",   STATE, "{obj:obj} {a0:str} at={a1:u}")                                  \
 X(RDMA_BEACON,        "beacon",        RDMA,       "",   STATE, "{obj:obj} {a0:str} qp={aux:u}")                                 \
 X(RDMA_FAULT,         "rdma_fault",    RDMA,       "",   ERROR, "{obj:obj} {val:err}: {a0:str}")                                 \
-X(RECV_SHARE,         "recv_share",    RDMA,       "",   ERROR, "{obj:obj} bytes={val:u} at={a0:u} ({a1:str})")
+X(RECV_SHARE,         "recv_share",    RDMA,       "",   ERROR, "{obj:obj} bytes={val:u} at={a0:u} ({a1:str})")                  \
+X(CENTER_ADOPT,       "center_adopt",  CENTER,     "",   STATE, "{obj:obj}")
 // clang-format on
 
 enum trace_kind {

@@ -118,6 +118,7 @@ void event_center_adopt(struct event_center *c)
     /* If that is a handle that several threads share, they are all taken for the owner:
      * harmless, as the caller is the only one who still has the center. */
     atomic_store(&c->owner, os_thread_self(c->os));
+    TRACE(c->os, CENTER_ADOPT, .obj = c->trace_id);
 }
 
 bool event_center_in_thread(const struct event_center *c)

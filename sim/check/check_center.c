@@ -365,6 +365,20 @@ static void end_wait(struct checkers *c, const struct check_object *o,
     check_silence_pass_begins(c, center, r);
 }
 
+/* The loop has ended, or never ran: the thread that cleans up owns the center now.
+ * Nobody may be in it. */
+static void adopt(struct checkers *c, const struct check_object *o,
+                  const struct trace_record *r)
+{
+    if (o->center->phase == PHASE_WAITING) {
+        check_fail(c, o->node, "owner_thread",
+                   "%s is adopted by thread %u while thread %d waits in it", o->name,
+                   r->thread, o->center->owner);
+    }
+    o->center->owner = r->thread;
+    o->center->phase = PHASE_OUTSIDE;
+}
+
 static void run_timer(struct checkers *c, const struct check_object *o,
                       const struct trace_record *r)
 {
@@ -389,6 +403,9 @@ void check_center_record(struct checkers *c, const struct trace_record *r)
         break;
     case TP_WAIT_EXIT:
         end_wait(c, o, r);
+        break;
+    case TP_CENTER_ADOPT:
+        adopt(c, o, r);
         break;
     case TP_FILE_ADD:
     case TP_FILE_DEL:

@@ -191,6 +191,7 @@ static bool is_of_center(uint16_t kind)
     case TP_TIME_ADD:
     case TP_TIME_DEL:
     case TP_TIME_EVENT:
+    case TP_CENTER_ADOPT:
         return true;
     default:
         return false;

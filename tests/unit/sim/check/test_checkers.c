@@ -125,6 +125,19 @@ START_TEST(a_time_event_behind_an_external_one_is_rejected)
 }
 END_TEST
 
+/* Who cleans up behind a loop that has ended owns its center; not while somebody waits. */
+START_TEST(a_center_whose_thread_has_ended_is_adopted)
+{
+    CENTER_DOES(FILE_ADD, .a0 = FD(5, 1), .val = 1);
+    wait_pass(0, 0);
+    FEED(CENTER_ADOPT, STRANGER, CENTER, .a0 = 0);
+    FEED(WAIT_ENTER, STRANGER, CENTER, .a0 = 0);
+    ACCEPTED();
+    FEED(CENTER_ADOPT, OWNER, CENTER, .a0 = 0);
+    REJECTED("owner_thread a");
+}
+END_TEST
+
 /* Callbacks belong to the thread that waits. */
 START_TEST(a_callback_on_another_thread_is_rejected)
 {
@@ -726,6 +739,7 @@ static void add_center_tests(TCase *tc)
     tcase_add_test(tc, a_pass_in_order_is_accepted);
     tcase_add_test(tc, a_time_event_behind_an_external_one_is_rejected);
     tcase_add_test(tc, a_callback_on_another_thread_is_rejected);
+    tcase_add_test(tc, a_center_whose_thread_has_ended_is_adopted);
     tcase_add_test(tc, a_callback_outside_a_pass_is_rejected);
     tcase_add_test(tc, external_events_run_as_they_were_posted);
     tcase_add_test(tc, an_event_that_nobody_posted_is_rejected);
