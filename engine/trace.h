@@ -10,7 +10,7 @@
  * One struct trace may serve any number of nodes (struct os) of the process: set os->trace.
  * Off (os->trace == NULL) a trace point costs one predictable branch; compiled with
  * -DMSGRLAB_NO_TRACE it costs nothing. The recorder never fails its caller: when the file
- * is full or the disk is, records are dropped and counted.
+ * is full or the disk is, or somebody cuts the file, records are dropped and counted.
  */
 #ifndef MSGRLAB_ENGINE_TRACE_H
 #define MSGRLAB_ENGINE_TRACE_H
@@ -56,8 +56,22 @@ struct trace_opts {
 int trace_open(const char *path, const struct trace_opts *opts, struct trace **ret,
                const char **ret_why);
 /* No thread may be recording any more. Cuts the file to what was used, marks it clean.
- * 0, or -ENOSPC/-EIO when records were lost to the disk. NULL is fine. */
+ * 0, or what trace_error says. NULL is fine. */
 int trace_close(struct trace *trace);
+/* 0; or why the file does not have all records: -ENOSPC and what else the disk said first;
+ * -ESTALE: somebody else cut the file or wrote over it, and it is left as it is; -EIO: the
+ * disk refused a page that it had promised. No thread may be recording just now. */
+int trace_error(const struct trace *trace);
+/* That error in words, without the path: static, or as strerror. */
+const char *trace_error_text(int error);
+/*
+ * For the handler of SIGBUS of whoever owns the process's signals, with si_addr: a store
+ * into a file that somebody else has cut is that signal. True: the address is of this
+ * trace, which goes on without its file; return, and the store is done again. Without such
+ * a handler the process ends there: the recorder is a library and takes no signals. It may
+ * be called in any thread's handler, until trace_close.
+ */
+bool trace_rescue(struct trace *trace, const void *address);
 /* Records dropped so far. */
 uint64_t trace_lost(struct trace *trace);
 

@@ -193,7 +193,7 @@ int peer_close(struct peer *p, int code)
     err = world_close_trace(&p->world);
     if (err < 0) {
         peer_error(p->opts, EXIT_FILE, "the trace %s is not complete: %s",
-                   p->opts->trace_path, strerror(-err));
+                   p->opts->trace_path, trace_error_text(err));
         code = code == EXIT_OK ? EXIT_FILE : code;
     }
     if (p->world.leaked_chunks != 0) {

@@ -261,8 +261,8 @@ struct lab_node *lab_node_find(struct lab *lab, const char *name);
 /* Starts it, and binds it if it serves. 0, or a negative errno with `why`. */
 int lab_node_start(struct lab_node *node, char *why, size_t size);
 /* It listens elsewhere from now on, and its connections are marked down (Ceph does so when
- * it was taken for dead). 0 or a negative errno; then nothing has changed. -EBUSY: it stands
- * still, and its workers would have to help. */
+ * it was taken for dead). 0 or a negative errno; then nothing has changed. -EBUSY: it
+ * stands still, and its workers would have to help. */
 int lab_node_rebind(struct lab_node *node);
 /* Its counters now; exact after lab_shutdown. Zeros if it was never started. */
 void lab_node_counters(const struct lab_node *node, uint64_t ret[LAB_COUNTERS]);

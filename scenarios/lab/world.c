@@ -9,6 +9,7 @@
 
 #include "engine/trace.h"
 #include "engine/util.h"
+#include "scenarios/base/trace_guard.h"
 #include "scenarios/base/exit_codes.h"
 #include "sim/faults/fault_os.h"
 #include "sim/world/net_control.h"
@@ -143,6 +144,9 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
         snprintf(why, size, "cannot record to %s: %s (%s)",
                  w->trace_kept ? w->trace_path : "a temporary file", reason, strerror(-rc));
         return EXIT_FILE;
+    }
+    if (w->trace_kept) { /* others know it by its name */
+        trace_guard_add(w->trace);
     }
     return EXIT_OK;
 }
@@ -403,9 +407,12 @@ int world_open(const struct world_opts *opts, struct world *ret, char *why, size
 int world_close_trace(struct world *w)
 {
     struct trace *trace = w->trace;
+    int rc;
 
     w->trace = NULL;
-    return trace_close(trace);
+    rc = trace_close(trace); /* may still need the guard */
+    trace_guard_remove(trace);
+    return rc;
 }
 
 void world_close(struct world *w)

@@ -73,8 +73,8 @@ int lua_host_end(lua_State *L);
 /* Raises, past every pcall, if is_stopped says so: for C functions that wait. */
 void lua_host_check_stop(lua_State *L);
 
-/* So many instructions more were executed, inside a C function. Raises past every pcall when
- * that is too many. */
+/* So many instructions more were executed, inside a C function. Raises past every pcall
+ * when that is too many. */
 void lua_host_charge(lua_State *L, uint64_t n);
 
 /* "scenarios/x.lua:12" of the script's line that is being executed; "?" outside. */

@@ -11,6 +11,7 @@
 
 #include "engine/util.h"
 #include "scenarios/base/exit_codes.h"
+#include "scenarios/base/trace_guard.h"
 #include "scenarios/lab/world.h"
 
 #define CRASH_STACK_BYTES 65536
@@ -100,6 +101,9 @@ static void leave_record(void)
 static void on_crash(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
+    if (signal_number == SIGBUS && info->si_code > 0 && trace_guard_rescue(info->si_addr)) {
+        return;
+    }
     leave_record();
     for (int i = 0; i < RUN_CRASH_SIGNALS; i++) {
         if (crash_signals[i] == signal_number) {

@@ -146,7 +146,7 @@ static void print_trace(const struct run *run)
         fprintf(run->out, "trace         not kept (--trace FILE keeps it)\n");
     } else if (run->trace_error != 0) {
         fprintf(run->out, "trace         %s: incomplete: %s\n", run->world.trace_path,
-                strerror(-run->trace_error));
+                trace_error_text(run->trace_error));
     } else {
         fprintf(run->out, "trace         %s: %" PRIu64 " records, %" PRIu64 " lost\n",
                 run->world.trace_path, run->trace_records, run->trace_lost);

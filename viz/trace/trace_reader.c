@@ -244,45 +244,59 @@ static uint8_t *new_map(size_t len)
     return map == MAP_FAILED ? NULL : map;
 }
 
-static int read_all(int fd, uint8_t *to, size_t len)
+static void shorten_map(uint8_t *map, size_t from, size_t to)
 {
-    for (size_t done = 0; done < len;) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t keep = (to + page - 1) / page * page, had = (from + page - 1) / page * page;
+
+    if (keep < had) {
+        munmap(map + keep, had - keep);
+    }
+}
+
+/* Bytes that are there; fewer than `len` if the file is cut meanwhile. Or -errno. */
+static ssize_t read_all(int fd, uint8_t *to, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len) {
         ssize_t n = pread(fd, to + done, len - done, (off_t)done);
 
-        if (n <= 0) {
-            return n < 0 ? -errno : -EIO;
+        if (n < 0) {
+            return -errno;
+        }
+        if (n == 0) {
+            break;
         }
         done += (size_t)n;
     }
-    return 0;
+    return (ssize_t)done;
 }
 
-/* The file, privately: what is being recorded, or small, is copied; else it is mapped. A
- * shared lock keeps a recorder from emptying it meanwhile. */
-static uint8_t *map_trace(int fd, size_t len, bool *ret_live)
+/* Copies the file, of `*len` bytes or what is left of them, and reads that: nobody can cut
+ * it under us. A shared lock keeps a recorder from emptying it meanwhile. */
+static int read_file(int fd, size_t len, struct trace_reader **ret, char *why, size_t size)
 {
     bool live = flock(fd, LOCK_SH | LOCK_NB) < 0;
-    uint8_t *map;
+    uint8_t *map = new_map(len);
+    ssize_t got;
 
-    if (!live && len > (1u << 20)) {
-        map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
-        map = map == MAP_FAILED ? NULL : map;
-    } else {
-        map = new_map(len);
-        if (map != NULL && read_all(fd, map, len) < 0) {
-            munmap(map, len);
-            map = NULL;
-        }
+    if (map == NULL) {
+        return refuse(why, size, -ENOMEM, "out of memory");
     }
-    *ret_live = live;
-    return map;
+    got = read_all(fd, map, len);
+    if (got <= 0) {
+        munmap(map, len);
+        return got == 0 ? refuse(why, size, -EINVAL, "the file is empty")
+                        : refuse(why, size, (int)got, strerror((int)-got));
+    }
+    shorten_map(map, len, (size_t)got);
+    return read_map(map, (size_t)got, live, ret, why, size);
 }
 
 int trace_reader_open(const char *path, struct trace_reader **ret, char *why, size_t size)
 {
     struct stat st;
-    uint8_t *map;
-    bool live;
     int rc;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -294,9 +308,7 @@ int trace_reader_open(const char *path, struct trace_reader **ret, char *why, si
     } else if (st.st_size == 0) {
         rc = refuse(why, size, -EINVAL, "the file is empty");
     } else {
-        map = map_trace(fd, (size_t)st.st_size, &live);
-        rc = map == NULL ? refuse(why, size, -EIO, "cannot read the file")
-                         : read_map(map, (size_t)st.st_size, live, ret, why, size);
+        rc = read_file(fd, (size_t)st.st_size, ret, why, size);
     }
     /* The lock goes with the descriptor, so the reader keeps it. */
     if (rc == 0) {
