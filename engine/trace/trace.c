@@ -167,8 +167,7 @@ static void publish(struct trace *trace, struct trace_ring *ring,
 {
     ring->seq++;
     if (place != NULL) {
-        record->crc =
-            crc32c(trace_header(trace)->salt, record, offsetof(struct trace_record, crc));
+        record->crc = crc32c(trace->salt, record, offsetof(struct trace_record, crc));
         if (record != place) {
             *place = *record;
         }

@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine/base/crc32c.h"
@@ -119,6 +120,7 @@ static int write_header(struct trace *trace, const struct trace_opts *opts)
     struct trace_file_header header = {0};
 
     fill_header(&header, opts);
+    trace->salt = header.salt;
     if (trace->fd < 0) {
         *trace_header(trace) = header;
         return 0;
@@ -288,18 +290,31 @@ const char *trace_error_text(int error)
                             : strerror(-error);
 }
 
+/* The call itself: who watches memory with a sanitizer must not take it for a store that
+ * races with those of other threads. */
+static bool make_page(void *page)
+{
+#ifdef SYS_mmap
+    long got = syscall(SYS_mmap, page, page_bytes(), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    return got == (long)page;
+#else
+    return mmap(page, page_bytes(), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+#endif
+}
+
 bool trace_rescue(struct trace *trace, const void *address)
 {
-    uint8_t *page = trace->map + ((const uint8_t *)address - trace->map) /
-                                     (ptrdiff_t)page_bytes() * (ptrdiff_t)page_bytes();
+    uintptr_t page = (uintptr_t)address / page_bytes() * page_bytes();
+    uintptr_t map = (uintptr_t)trace->map;
 
-    if (trace->fd < 0 || (const uint8_t *)address < trace->map ||
-        (const uint8_t *)address >= trace->map + trace->bytes_max) {
+    if (trace->fd < 0 || page < map || page >= map + trace->bytes_max) {
         return false;
     }
     trace->to_file = false;
-    return mmap(page, page_bytes(), PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+    return make_page((void *)page);
 }
 
 /* Cuts the file to what was used, unless it is not ours any more. 0 or -errno. */

@@ -36,6 +36,7 @@ struct trace {
     _Atomic bool to_file; /* there is a file, and it was not cut */
     uint8_t *map;         /* bytes_max of address space */
     uint64_t bytes_max;   /* whole blocks behind the header */
+    uint32_t salt;        /* as in the header */
     /* Ring mode: the blocks of a thread form a circle in the order they were filled; this
      * is the number of the next, by number. NULL when streaming. Owned. */
     uint32_t *circle;
