@@ -12,8 +12,8 @@
 #include "engine/states.h"
 #include "engine/trace_points.h"
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/campaign/report.h"
-#include "scenarios/cli/cli.h"
 #include "scenarios/campaign/verbs_places.h"
 
 #define PLACE_MAX 64 /* statuses, and events */
@@ -79,7 +79,7 @@ const char *reach_suggest(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
         names[i] = places[i].name;
     }
-    return cli_suggest(name, names, ARRAY_SIZE(names));
+    return words_suggest(name, names, ARRAY_SIZE(names));
 }
 
 void reach_print(const struct campaign_tally *tally, FILE *out)

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
 #include "scenarios/run/record.h"
 
 #define LINE_EVERY_NS (5 * NSEC_PER_SEC) /* of progress, not on a terminal */

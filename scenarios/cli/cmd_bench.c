@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/bench/bench.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
@@ -226,20 +227,20 @@ static bool take_number(int option, const char *value, struct line *line)
 
     switch (option) {
     case OPT_ROUNDS:
-        if (cli_number(value, ROUNDS_MAX, &line->rounds) && line->rounds > 0) {
+        if (words_number(value, ROUNDS_MAX, &line->rounds) && line->rounds > 0) {
             return true;
         }
         cli_usage_error("bench", "--rounds wants a number from 1 to %d", ROUNDS_MAX);
         return false;
     case OPT_COUNT:
-        if (cli_number(value, 100000000, &line->tcp.count) && line->tcp.count > 0) {
+        if (words_number(value, 100000000, &line->tcp.count) && line->tcp.count > 0) {
             return true;
         }
         cli_usage_error("bench", "--count wants a number, not '%s'", value);
         return false;
     default:
         line->only_tcp = "--bytes";
-        if (cli_number(value, BENCH_BYTES_MAX, &bytes) && bytes > 0) {
+        if (words_number(value, BENCH_BYTES_MAX, &bytes) && bytes > 0) {
             line->tcp.bytes = (uint32_t)bytes;
             return true;
         }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/campaign/report.h"
 #include "scenarios/campaign/save.h"
 #include "scenarios/cli/commands.h"
@@ -387,8 +388,8 @@ static bool take_shard(const char *text, struct campaign_opts *opts)
         return false;
     }
     snprintf(first, sizeof(first), "%.*s", (int)(slash - text), text);
-    if (!cli_number(first, UINT32_MAX, &opts->shard) ||
-        !cli_number(slash + 1, UINT32_MAX, &opts->shards) || opts->shard == 0 ||
+    if (!words_number(first, UINT32_MAX, &opts->shard) ||
+        !words_number(slash + 1, UINT32_MAX, &opts->shards) || opts->shard == 0 ||
         opts->shard > opts->shards) {
         return false;
     }
@@ -400,7 +401,7 @@ static bool take_jobs(const char *text, struct campaign_opts *opts)
 {
     uint64_t n;
 
-    if (!cli_number(text, CAMPAIGN_JOBS_MAX, &n) || n == 0) {
+    if (!words_number(text, CAMPAIGN_JOBS_MAX, &n) || n == 0) {
         return false;
     }
     opts->jobs = (unsigned)n;
@@ -416,7 +417,7 @@ static bool take_percent(char *text, unsigned *ret)
     if (len > 0 && text[len - 1] == '%') {
         text[len - 1] = '\0';
     }
-    if (!cli_number(text, 100, &n)) {
+    if (!words_number(text, 100, &n)) {
         return false;
     }
     *ret = (unsigned)n;
@@ -461,14 +462,14 @@ static int take_option(int option, char *value, struct campaign_cmd *c)
     case OPT_SHARD:
         return wants(take_shard(value, &c->opts), "--shard", "I/N, like 1/4", value);
     case OPT_TIME:
-        return wants(cli_duration(value, &c->opts.time_max_ns) && c->opts.time_max_ns > 0,
-                     "--time", CLI_DURATION_FORM, value);
+        return wants(words_duration(value, &c->opts.time_max_ns) && c->opts.time_max_ns > 0,
+                     "--time", WORDS_DURATION_FORM, value);
     case 'o':
         c->dir = value;
         return EXIT_OK;
     case OPT_MAX_FAILURES:
-        return wants(cli_number(value, UINT64_MAX, &c->opts.max_failures), "--max-failures",
-                     "a number", value);
+        return wants(words_number(value, UINT64_MAX, &c->opts.max_failures),
+                     "--max-failures", "a number", value);
     case OPT_VERIFY:
         return wants(take_percent(value, &c->verify), "--verify", "a percentage", value);
     case OPT_JSON:

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/base/exit_codes.h"
@@ -275,7 +276,7 @@ static int set_count(struct peer_opts *opts, const char *text)
 {
     uint64_t count;
 
-    if (!cli_number(text, PING_COUNT_MAX, &count) || count == 0) {
+    if (!words_number(text, PING_COUNT_MAX, &count) || count == 0) {
         return cli_usage_error("peer", "--count %s: that is no number from 1 to %d", text,
                                PING_COUNT_MAX);
     }
@@ -285,8 +286,8 @@ static int set_count(struct peer_opts *opts, const char *text)
 
 static int set_duration(const char *name, const char *text, uint64_t *ret_ns)
 {
-    if (!cli_duration(text, ret_ns) || *ret_ns == 0) {
-        return cli_usage_error("peer", "--%s wants %s, not '%s'", name, CLI_DURATION_FORM,
+    if (!words_duration(text, ret_ns) || *ret_ns == 0) {
+        return cli_usage_error("peer", "--%s wants %s, not '%s'", name, WORDS_DURATION_FORM,
                                text);
     }
     return EXIT_OK;
@@ -369,7 +370,7 @@ static int complain_verb(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
         names[i] = verbs[i].name;
     }
-    meant = cli_suggest(name, names, ARRAY_SIZE(names));
+    meant = words_suggest(name, names, ARRAY_SIZE(names));
     if (meant != NULL) {
         return cli_usage_error("peer", "there is no '%s'; did you mean '%s'?", name, meant);
     }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/cli/streams.h"
@@ -126,7 +127,7 @@ static bool take_event(const char *text, struct world_opts *opts)
         opts->stop_id = (uint64_t)node << 56 | (uint64_t)thread << 48 | seq;
         return opts->stop_id != 0;
     }
-    return cli_number(text, UINT64_MAX, &opts->stop_after) && opts->stop_after != 0;
+    return words_number(text, UINT64_MAX, &opts->stop_after) && opts->stop_after != 0;
 }
 
 static void print_record(const struct trace_reader *reader, size_t i)

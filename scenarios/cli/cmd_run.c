@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/base/exit_codes.h"
 #include "scenarios/run/record.h"
@@ -80,7 +81,7 @@ static int take_option(int option, char *value, struct run_opts *opts)
     case OPT_ON:
         return take_world(value, opts);
     case OPT_SEED:
-        return cli_number(value, UINT64_MAX, &opts->world.seed)
+        return words_number(value, UINT64_MAX, &opts->world.seed)
                    ? EXIT_OK
                    : cli_usage_error("run",
                                      "--seed wants a number, not '%s'; many seeds are for "

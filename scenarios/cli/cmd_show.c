@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/base/exit_codes.h"
@@ -69,7 +70,7 @@ static bool take_option(int option, const char *value, struct show_opts *opts)
         opts->conn = value;
         return true;
     default:
-        if (!cli_number(value, UINT64_MAX, &opts->limit)) {
+        if (!words_number(value, UINT64_MAX, &opts->limit)) {
             cli_usage_error("show", "--limit wants a number, not '%s'", value);
             return false;
         }

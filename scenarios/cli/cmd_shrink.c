@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/campaign/save.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
@@ -516,16 +517,16 @@ static int take_option(int option, const char *value, struct shrinker *s)
         snprintf(s->out, sizeof(s->out), "%s", value);
         return EXIT_OK;
     case OPT_JOBS:
-        if (!cli_number(value, SHRINK_JOBS_MAX, &jobs) || jobs == 0) {
+        if (!words_number(value, SHRINK_JOBS_MAX, &jobs) || jobs == 0) {
             return cli_usage_error("shrink", "--jobs wants a number from 1 to %d",
                                    SHRINK_JOBS_MAX);
         }
         s->jobs = (unsigned)jobs;
         return EXIT_OK;
     case OPT_TIME:
-        if (!cli_duration(value, &s->time_max_ns) || s->time_max_ns == 0) {
-            return cli_usage_error("shrink", "--time wants %s, not '%s'", CLI_DURATION_FORM,
-                                   value);
+        if (!words_duration(value, &s->time_max_ns) || s->time_max_ns == 0) {
+            return cli_usage_error("shrink", "--time wants %s, not '%s'",
+                                   WORDS_DURATION_FORM, value);
         }
         return EXIT_OK;
     default:

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/base/exit_codes.h"
@@ -87,7 +88,7 @@ static int read_time(const char *text, uint64_t *ret_seconds)
 {
     uint64_t ns;
 
-    if (!cli_duration(text, &ns) || ns == 0 || ns > SECONDS_MAX * NSEC_PER_SEC) {
+    if (!words_duration(text, &ns) || ns == 0 || ns > SECONDS_MAX * NSEC_PER_SEC) {
         return cli_usage_error(
             "softroce", "--time %s: a time is wanted, as 90, 90s or 5m; at most a week",
             text);
@@ -99,7 +100,7 @@ static int read_time(const char *text, uint64_t *ret_seconds)
 static int read_number(const char *name, const char *text, uint64_t min, uint64_t max,
                        uint64_t *ret)
 {
-    if (!cli_number(text, max, ret) || *ret < min) {
+    if (!words_number(text, max, ret) || *ret < min) {
         return cli_usage_error("softroce", "%s %s: a number is wanted, %llu to %llu", name,
                                text, (unsigned long long)min, (unsigned long long)max);
     }

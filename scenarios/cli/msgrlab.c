@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/cli/streams.h"
@@ -71,7 +72,7 @@ static int complain(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         names[i] = commands[i].name;
     }
-    meant = cli_suggest(name, names, ARRAY_SIZE(names));
+    meant = words_suggest(name, names, ARRAY_SIZE(names));
     fprintf(stderr, "msgrlab: there is no %s '%s'", name[0] == '-' ? "option" : "command",
             name);
     if (meant != NULL) {

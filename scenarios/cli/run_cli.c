@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/script_find.h"
 #include "scenarios/base/text.h"
 #include "stacks/rdma/rdma_stack.h"
@@ -203,7 +204,7 @@ static int take_set(const char *command, char *value, struct run_opts *opts)
     }
     *equals = '\0';
     if (strcmp(value, "instructions") == 0) {
-        if (!cli_number(equals + 1, UINT64_MAX / 2, &opts->instructions_max) ||
+        if (!words_number(equals + 1, UINT64_MAX / 2, &opts->instructions_max) ||
             opts->instructions_max == 0) {
             return cli_usage_error(command, "--set instructions=N: '%s' is no number",
                                    equals + 1);
@@ -237,10 +238,10 @@ static int take_profile(const char *command, const char *value, struct run_opts 
 static int take_time(const char *command, const char *value, const char *option,
                      uint64_t *ret_ns)
 {
-    return cli_duration(value, ret_ns) && *ret_ns > 0
+    return words_duration(value, ret_ns) && *ret_ns > 0
                ? EXIT_OK
                : cli_usage_error(command, "%s wants %s, not '%s'", option,
-                                 CLI_DURATION_FORM, value);
+                                 WORDS_DURATION_FORM, value);
 }
 
 int run_cli_take(const char *command, int option, char *value, struct run_opts *opts)
@@ -303,13 +304,13 @@ bool run_cli_seeds(const char *text, uint64_t *ret_first, uint64_t *ret_last)
     char first[32];
 
     if (dots == NULL) {
-        return cli_number(text, UINT64_MAX, ret_first) &&
-               cli_number(text, UINT64_MAX, ret_last);
+        return words_number(text, UINT64_MAX, ret_first) &&
+               words_number(text, UINT64_MAX, ret_last);
     }
     if ((size_t)(dots - text) >= sizeof(first)) {
         return false;
     }
     snprintf(first, sizeof(first), "%.*s", (int)(dots - text), text);
-    return cli_number(first, UINT64_MAX, ret_first) &&
-           cli_number(dots + 2, UINT64_MAX, ret_last) && *ret_first <= *ret_last;
+    return words_number(first, UINT64_MAX, ret_first) &&
+           words_number(dots + 2, UINT64_MAX, ret_last) && *ret_first <= *ret_last;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/base/text.h"
 
@@ -266,8 +267,8 @@ bool script_suggest(const char *name, char *ret, size_t size)
         words[n++] = scripts.names[i];
         words[n++] = last_part(scripts.names[i]);
     }
-    meant = cli_suggest(plain, words, n);
-    meant = meant != NULL ? meant : cli_suggest(last_part(plain), words, n);
+    meant = words_suggest(plain, words, n);
+    meant = meant != NULL ? meant : words_suggest(last_part(plain), words, n);
     if (meant != NULL) {
         snprintf(ret, size, "%s", meant);
     }

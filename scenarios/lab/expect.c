@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
+#include "scenarios/base/words.h"
 #include "scenarios/lab/toll.h"
 #include "viz/join/join.h"
 
@@ -270,7 +270,7 @@ bool expect_poll_one(struct expectation *e, struct lab *lab)
         size_t len = strlen(e->observed);
 
         snprintf(e->observed + len, sizeof(e->observed) - len, " after %s",
-                 cli_duration_text(lab_now(lab) - e->made_ns, time, sizeof(time)));
+                 words_duration_text(lab_now(lab) - e->made_ns, time, sizeof(time)));
     }
     return e->state != EXPECT_PENDING;
 }

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
+#include "scenarios/base/words.h"
 #include "scenarios/lua/host.h"
 
 int args_unknown(lua_State *L, const char *what, const char *kind, const char *word,
                  const char *const *names, size_t n)
 {
-    const char *meant = cli_suggest(word, names, n);
+    const char *meant = words_suggest(word, names, n);
     luaL_Buffer text;
 
     luaL_buffinit(L, &text);
@@ -142,10 +142,11 @@ uint64_t args_to_duration(lua_State *L, int idx, const char *what)
     if (lua_type(L, idx) == LUA_TNUMBER) {
         double seconds = lua_tonumber(L, idx);
 
-        if (seconds >= 0 && seconds * 1e9 <= (double)CLI_DURATION_MAX) {
+        if (seconds >= 0 && seconds * 1e9 <= (double)WORDS_DURATION_MAX) {
             return (uint64_t)(seconds * 1e9 + 0.5);
         }
-    } else if (lua_type(L, idx) == LUA_TSTRING && cli_duration(lua_tostring(L, idx), &ns)) {
+    } else if (lua_type(L, idx) == LUA_TSTRING &&
+               words_duration(lua_tostring(L, idx), &ns)) {
         return ns;
     }
     luaL_error(L,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
+#include "scenarios/base/words.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 
@@ -267,7 +267,7 @@ static int word_within(lua_State *L)
     e->within_ns = args_to_duration(L, 2, "within");
     e->within_set = true;
     snprintf(words, sizeof(words), " within %s",
-             cli_duration_text(e->within_ns, time, sizeof(time)));
+             words_duration_text(e->within_ns, time, sizeof(time)));
     return qualified(L, e, words);
 }
 

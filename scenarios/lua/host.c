@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
 #include "scenarios/base/text.h"
+#include "scenarios/base/words.h"
 
 #define HOOK_EVERY 1000
 #define TRACEBACK_MAX 12
@@ -195,7 +195,7 @@ static void append_hint(lua_State *L, struct lua_host *host, const char *message
             names[n++] = lua_tostring(L, -2); /* the table keeps it */
         }
     }
-    meant = cli_suggest(word, names, n);
+    meant = words_suggest(word, names, n);
     if (meant != NULL) {
         append(host, "; did you mean '");
         append(host, meant);

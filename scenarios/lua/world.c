@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
+#include "scenarios/base/words.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 #include "sim/faults/faults.h"
@@ -249,7 +249,7 @@ static int wait_failed(lua_State *L, uint64_t within_ns)
         lua_host_where(L, e->where, sizeof(e->where));
         snprintf(e->text, sizeof(e->text), "the condition of wait comes true");
         snprintf(e->observed, sizeof(e->observed), "not within %s",
-                 cli_duration_text(within_ns, time, sizeof(time)));
+                 words_duration_text(within_ns, time, sizeof(time)));
         e->state = EXPECT_FAILED;
     }
     return give_up(L);

@@ -2,6 +2,7 @@
 /*
  * client.c: client.admin of a real monitor: `peer monmap` and `peer ping`.
  */
+#include "scenarios/base/words.h"
 #include "scenarios/peer/peer.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
 #include "scenarios/base/exit_codes.h"
 #include "scenarios/peer/reasons.h"
 
@@ -213,7 +213,7 @@ static int explain_timeout(struct client *c, const char *what)
     uint64_t strays = conn_stray_keepalive_acks(c->conn);
     char limit[32], *text;
 
-    cli_duration_text(opts->timeout_ns, limit, sizeof(limit));
+    words_duration_text(opts->timeout_ns, limit, sizeof(limit));
     if (c->connected && strays > 0) {
         return peer_error(opts, EXIT_TIMEOUT,
                           "%s: the session is up, but no %s came within %s; %" PRIu64
@@ -447,9 +447,9 @@ static void print_trips(struct round_trips *t, const char *name, bool json)
         return;
     }
     printf("%-16s %" PRIu32 " round trips: min %s, p50 %s, max %s\n", name, t->n,
-           cli_duration_text(t->ns[0], least, sizeof(least)),
-           cli_duration_text(t->ns[t->n / 2], middle, sizeof(middle)),
-           cli_duration_text(t->ns[t->n - 1], most, sizeof(most)));
+           words_duration_text(t->ns[0], least, sizeof(least)),
+           words_duration_text(t->ns[t->n / 2], middle, sizeof(middle)),
+           words_duration_text(t->ns[t->n - 1], most, sizeof(most)));
 }
 
 static int run_pings(struct client *c, struct round_trips *keepalives,

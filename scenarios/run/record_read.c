@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
+#include "scenarios/base/words.h"
 #include "scenarios/run/record.h"
 #include "scenarios/base/text.h"
 
@@ -82,7 +82,7 @@ static bool take_program(struct record *r, char *value)
 
 static bool take_seed(struct record *r, char *value)
 {
-    return cli_number(value, UINT64_MAX, &r->seed);
+    return words_number(value, UINT64_MAX, &r->seed);
 }
 
 static bool take_on(struct record *r, char *value)
@@ -112,12 +112,12 @@ static bool take_profile(struct record *r, char *value)
 
 static bool take_timeout(struct record *r, char *value)
 {
-    return cli_duration(value, &r->timeout_ns) && r->timeout_ns > 0;
+    return words_duration(value, &r->timeout_ns) && r->timeout_ns > 0;
 }
 
 static bool take_instructions(struct record *r, char *value)
 {
-    return cli_number(value, UINT64_MAX / 2, &r->instructions_max) &&
+    return words_number(value, UINT64_MAX / 2, &r->instructions_max) &&
            r->instructions_max > 0;
 }
 
@@ -137,7 +137,7 @@ static bool take_code(struct record *r, char *value)
 {
     uint64_t code;
 
-    if (!cli_number(value, 255, &code)) {
+    if (!words_number(value, 255, &code)) {
         return false;
     }
     r->code = (int)code;
@@ -228,7 +228,7 @@ static int read_version(struct parser *p)
     uint64_t version;
 
     if (line == NULL || strncmp(line, first, sizeof(first) - 1) != 0 ||
-        !cli_number(line + sizeof(first) - 1, UINT32_MAX, &version)) {
+        !words_number(line + sizeof(first) - 1, UINT32_MAX, &version)) {
         return complain(p, "this is no record: the first line is not '%s%d'", first,
                         RECORD_VERSION);
     }
@@ -269,7 +269,7 @@ static int read_end(struct parser *p, const char *line)
 {
     uint64_t n;
 
-    if (!cli_number(line + 4, UINT32_MAX, &n)) {
+    if (!words_number(line + 4, UINT32_MAX, &n)) {
         return complain(p, "end is followed by the number of decisions");
     }
     if (n != p->record->n_decisions) {

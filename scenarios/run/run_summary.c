@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 
 #include "engine/util.h"
-#include "scenarios/cli/cli.h"
+#include "scenarios/base/words.h"
 #include "scenarios/lab/toll.h"
 #include "scenarios/run/run.h"
 
@@ -186,7 +186,7 @@ static void print_numbers(const struct run *run)
             t.counters[LAB_COUNTER_file_events], t.counters[LAB_COUNTER_external_events],
             t.counters[LAB_COUNTER_time_events], t.counters[LAB_COUNTER_wakeups]);
     fprintf(run->out, "time          %s%s\n",
-            cli_duration_text(run->ended_ns - run->started_ns, time, sizeof(time)),
+            words_duration_text(run->ended_ns - run->started_ns, time, sizeof(time)),
             world->sim != NULL ? " (virtual)" : "");
     print_trace(run);
     fprintf(run->out, "expectations  %u of %u met",
@@ -301,7 +301,7 @@ int run_summary(struct run *run)
 
         if (run->stopped == RUN_TIMED_OUT) {
             fprintf(run->err, "the time limit of %s passed; --timeout sets another\n",
-                    cli_duration_text(run->opts.timeout_ns, time, sizeof(time)));
+                    words_duration_text(run->opts.timeout_ns, time, sizeof(time)));
         } else {
             fprintf(run->err, "the run took too much real time; --real-timeout sets "
                               "another limit\n");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/run_cli.h"
 #include "scenarios/cli/script_find.h"
@@ -32,13 +33,13 @@ static const struct {
                  {"1h", 3600 * NSEC_PER_SEC},
                  {"1.5h", 5400 * NSEC_PER_SEC},
                  {"2d", 2 * 86400 * NSEC_PER_SEC},
-                 {"3650d", CLI_DURATION_MAX}};
+                 {"3650d", WORDS_DURATION_MAX}};
 
 START_TEST(a_time_has_a_unit)
 {
     uint64_t ns = 1;
 
-    ck_assert_msg(cli_duration(durations[_i].text, &ns), "%s", durations[_i].text);
+    ck_assert_msg(words_duration(durations[_i].text, &ns), "%s", durations[_i].text);
     ck_assert_uint_eq(ns, durations[_i].ns);
 }
 END_TEST
@@ -73,7 +74,7 @@ START_TEST(what_is_no_time_is_refused)
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         uint64_t ns = 77;
 
-        ck_assert_msg(!cli_duration(wrong[i], &ns), "%s", wrong[i]);
+        ck_assert_msg(!words_duration(wrong[i], &ns), "%s", wrong[i]);
         ck_assert_uint_eq(ns, 77);
     }
 }
