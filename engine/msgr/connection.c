@@ -648,10 +648,10 @@ void conn_stop(struct connection *c, bool reset, const char *why)
     first = !c->closed && !c->down;
     atomic_store(&c->down, c->down || !reset);
     c->ready = false;
-    c->closed = true;
     if (first) {
         c->why = why;
     }
+    c->closed = true; /* behind it: conn_status looks without the lock */
     if (!c->gone) {
         conn_post(c, &c->stop_event);
     }
@@ -741,7 +741,7 @@ void conn_status(struct connection *c, struct conn_status *ret)
     enum proto_state proto = c->proto_state;
 
     *ret = (struct conn_status){.accepted = c->accepted,
-                                .connected = is_session_state(proto),
+                                .connected = !c->closed && is_session_state(proto),
                                 .state = sock == SOCK_ESTABLISHED ? proto_states[proto].name
                                                                   : sock_states[sock].name,
                                 .why = c->why,

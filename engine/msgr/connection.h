@@ -71,9 +71,9 @@ struct connection {
     struct queued_event *reset_room; /* owned: so that a reset is always told */
     struct os_mutex *lock;           /* owned; guards the next block */
     struct out_queue out_q;
-    bool closed; /* nothing can be sent any more */
-    bool gone;   /* conn_close ran: no event may be posted any more */
-    bool ready;  /* the session is up */
+    _Atomic bool closed; /* nothing can be sent any more; written under the lock */
+    bool gone;           /* conn_close ran: no event may be posted any more */
+    bool ready;          /* the session is up */
     uint64_t keepalive_acks, last_keepalive_ack_ns, stray_keepalive_acks;
     int peer_type;
     int64_t peer_num;

@@ -305,12 +305,13 @@ static void drop_connections(struct lab_node *node, uint32_t n)
 
     for (uint32_t i = 0; i < n; i++) {
         struct connection *conn = NULL;
+        struct lab_conn *c;
 
         lab_lock(lab);
-        if (lab->conns[i]->node == node && !lab->conns[i]->closed) {
-            conn = lab->conns[i]->conn;
-            lab_conn_over(lab->conns[i], conn != NULL ? conn_why(conn) : "");
-            lab_conn_end(lab->conns[i], LAB_END_REBOUND);
+        c = lab->conns[i];
+        if (c->node == node && !c->closed) {
+            conn = lab_conn_over(c, c->conn != NULL ? conn_why(c->conn) : "");
+            lab_conn_end(c, LAB_END_REBOUND);
         }
         lab_unlock(lab);
         conn_unref(conn);
