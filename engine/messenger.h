@@ -195,7 +195,8 @@ uint64_t conn_keepalive_acks(struct connection *conn);
 /* Answers that came with another stamp: forged, or sent twice. */
 uint64_t conn_stray_keepalive_acks(struct connection *conn);
 /* Why the last transport or session was lost, "" if none was; borrowed, and lives as long
- * as the messenger. What ended it first counts; what that led to does not. Takes no lock. */
+ * as the messenger. What ended it first counts; what that led to does not. Takes no
+ * lock. */
 const char *conn_why(struct connection *conn);
 
 /* How far a connection came towards a session, in order. */

@@ -416,10 +416,11 @@ static bool is_silent(const struct connection *c)
 
 /* Only bytes that came from the peer are a sign of it. What we send is none, and neither is
  * that a kernel or a device took it, or a device said that it arrived. While a message
- * waits for its budgets we do not read, so then the peer's silence is our own doing. */
+ * waits for its budgets we do not read, so then the peer's silence is our own doing. Half
+ * way who has said something asks, so that a peer that only listens is not given up. */
 static void look_for_silence(struct connection *c)
 {
-    uint64_t limit = c->m->opts.idle_timeout_ns;
+    uint64_t limit = c->m->opts.idle_timeout_ns, look;
     int err;
 
     if (is_silent(c)) {
@@ -436,8 +437,10 @@ static void look_for_silence(struct connection *c)
     if (c->waiting_on != NULL) {
         c->heard_ns = os_monotonic_ns(c->os);
     }
+    conn_ask_silent_peer(c);
+    look = os_monotonic_ns(c->os) - c->heard_ns < limit / 2 ? limit / 2 : limit;
     err = event_center_create_time_event_at(&c->worker->center, &c->tick_timer,
-                                            c->heard_ns + limit);
+                                            c->heard_ns + look);
     if (err < 0) { /* what was read armed a timer in the place it gave back */
         conn_fault(c, err, "no memory for the time-out");
     }
@@ -555,7 +558,7 @@ int conn_session_ready(struct connection *c)
     c->backoff_ns = 0;
     conn_set_proto_state(c, PROTO_READY, "session is up");
     CHECK(time_event_is_armed(&c->tick_timer)); /* so that this needs no memory */
-    armed = arm_tick(c, c->m->opts.idle_timeout_ns);
+    armed = arm_tick(c, c->m->opts.idle_timeout_ns / 2);
     CHECK(armed == 0);
     if (c->accepted) {
         messenger_handshake_done(c->m);

@@ -97,6 +97,8 @@ struct connection {
     struct time_event tick_timer, backoff_timer;
     uint64_t backoff_ns; /* of the next attempt; 0 = the initial one */
     uint64_t heard_ns;   /* when bytes came from the peer, or we began to listen to it */
+    uint64_t said_ns;    /* when a message was written last */
+    uint64_t asked_ns;   /* when we last asked by ourselves whether it is there */
     bool started;        /* the start event ran */
     bool was_ready;      /* on_connect or on_accept was (or will be) called */
 
@@ -197,6 +199,10 @@ MAY_END int conn_queue_frame(struct connection *c, enum frame_tag tag,
 MAY_END int conn_queue_bytes(struct connection *c, const void *data, size_t len);
 /* S5: hands outgoing to the stack; watches for writable while something is left. Owner. */
 MAY_END int conn_try_send(struct connection *c);
+/* Asks a peer that may be gone, by a KEEPALIVE2: we said something to it, and nothing came
+ * for half of the idle time-out. Once for each silence: a peer that only listens answers, and
+ * its session goes on. Owner. */
+void conn_ask_silent_peer(struct connection *c);
 /* The write event: keepalives, acks, S4 for queued messages, S5. Owner. */
 MAY_END int conn_write(struct connection *c);
 /* S1 to S3. As messenger_send. */

@@ -391,9 +391,20 @@ static int write_batches(struct connection *c)
     return more;
 }
 
+void conn_ask_silent_peer(struct connection *c)
+{
+    uint64_t now = os_monotonic_ns(c->os);
+
+    if (c->said_ns >= c->heard_ns && c->asked_ns <= c->heard_ns &&
+        now - c->heard_ns >= c->m->opts.idle_timeout_ns / 2) {
+        c->asked_ns = now;
+        conn_send_keepalive(c);
+    }
+}
+
 int conn_write(struct connection *c)
 {
-    uint64_t began = os_monotonic_ns(c->os);
+    uint64_t began = os_monotonic_ns(c->os), seq = c->out_seq;
     int more;
 
     if (!c->was_ready) {
@@ -402,6 +413,10 @@ int conn_write(struct connection *c)
     more = write_batches(c);
     if (more < 0) {
         return more;
+    }
+    if (c->out_seq != seq) {
+        c->said_ns = began;
+        conn_ask_silent_peer(c);
     }
     if (more > 0) {
         conn_post(c, &c->write_event);

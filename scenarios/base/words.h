@@ -24,7 +24,8 @@ const char *words_suggest(const char *word, const char *const *words, size_t n);
 /* A decimal or 0x number of at most `max`. False: it is none; nothing was written. */
 bool words_number(const char *text, uint64_t max, uint64_t *ret);
 /* "1500us", "20ms", "1.5s", "2m" or "2min", "1h", "3d", or a plain number of seconds; a
- * blank may be before the unit. At most WORDS_DURATION_MAX. False: it is none, or longer. */
+ * blank may be before the unit. At most WORDS_DURATION_MAX. False: it is none, or
+ * longer. */
 bool words_duration(const char *text, uint64_t *ret_ns);
 /* Shortest readable form: "250 us", "1.5 s". Returns buf. */
 const char *words_duration_text(uint64_t ns, char *buf, size_t size);

@@ -155,7 +155,7 @@ rm hello.lua
 
 if [ ${FLAVOUR:-plain} = plain ]; then
     checks=$((checks + 1))
-    make -C "$root" DEPS=no DESTDIR="$tmp/tree" PREFIX=/opt/x install >make.log 2>&1 ||
+    env -u GOAL -u MAKEFLAGS -u MAKELEVEL make -C "$root" DEPS=no DESTDIR="$tmp/tree" PREFIX=/opt/x install >make.log 2>&1 ||
         fail "make install" make.log
     built=$msgrlab msgrlab=$tmp/tree/opt/x/bin/msgrlab
     run installed 0 run hello

@@ -79,7 +79,7 @@ for schedule in random pct; do
 done
 echo "ok   close_storm: 100 seeds, no leak, no hang"
 
-for script in silent_peer talking_peer busy_worker slow_reader; do
+for script in silent_peer talking_peer listening_peer busy_worker slow_reader; do
     for way in "--stack tcp" "--stack rdma --device hca" "--stack rdma --device rxe"; do
         for schedule in fifo random pct; do
             for seed in 1 2 3; do
