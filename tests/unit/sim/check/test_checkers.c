@@ -4,7 +4,6 @@
  * which differs from a good one in one record, is rejected by the rule it breaks.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "engine/queue/dispatch_queue.h"
 #include "engine/limits.h"
@@ -12,83 +11,7 @@
 #include "engine/states.h"
 #include "engine/trace_points.h"
 #include "engine/util.h"
-#include "sim/check/checkers.h"
-#include "tests/lib/testlib.h"
-
-enum { CENTER = 1, OTHER_CENTER, CONN, LISTENER, THROTTLE };
-enum { OWNER = 3, OTHER_OWNER, STRANGER };
-
-static struct checkers *checkers;
-static char violation[200];
-static uint64_t now;
-static int violations;
-
-static void on_violation(void *arg, const char *signature, const char *text)
-{
-    (void)arg;
-    violations++;
-    snprintf(violation, sizeof(violation), "%s", signature);
-    ck_assert_int_gt((int)strlen(text), 10);
-}
-
-static void define(uint32_t id, enum trace_object_class class_, const char *text)
-{
-    union {
-        struct trace_name name;
-        char room[sizeof(struct trace_name) + 32];
-    } entry = {.name = {.what = TRACE_NAME_OBJECT, .class_ = class_, .id = id, .node = 1}};
-
-    memcpy(entry.name.text, text, strlen(text) + 1);
-    checkers_record(checkers, NULL, &entry.name);
-}
-
-static void setup(void)
-{
-    const struct checkers_opts opts = {.violate = on_violation};
-
-    checkers = checkers_new(&opts);
-    violation[0] = '\0';
-    violations = 0;
-    now = NSEC_PER_SEC;
-    define(CENTER, TRACE_OBJECT_CENTER, "a.center-0 (epoll)");
-    define(OTHER_CENTER, TRACE_OBJECT_CENTER, "a.center-1 (epoll)");
-    define(CONN, TRACE_OBJECT_CONN, "a.conn-1");
-    define(LISTENER, TRACE_OBJECT_LISTENER, "v2:10.0.0.1:1/1");
-    define(THROTTLE, TRACE_OBJECT_THROTTLE, "a.messages");
-}
-
-static void teardown(void)
-{
-    checkers_free(checkers);
-}
-
-static void feed(const struct trace_record *fields)
-{
-    struct trace_record r = *fields;
-
-    now += 100;
-    r.node = 1;
-    r.ts = now;
-    checkers_record(checkers, &r, NULL);
-}
-
-#define FEED(kind_, thread_, obj_, ...)                                                    \
-    feed(&(const struct trace_record){                                                     \
-        .kind = TP_##kind_, .thread = (thread_), .obj = (obj_), __VA_ARGS__})
-#define CENTER_DOES(kind_, ...) FEED(kind_, OWNER, CENTER, __VA_ARGS__)
-#define CONN_DOES(kind_, ...) FEED(kind_, OWNER, CONN, __VA_ARGS__)
-
-#define ACCEPTED() ck_assert_str_eq(violation, "")
-#define REJECTED(signature_) ck_assert_str_eq(violation, signature_)
-
-static void wait_pass(uint64_t timeout, uint64_t slept)
-{
-    CENTER_DOES(WAIT_ENTER, .a0 = timeout);
-    now += slept;
-    CENTER_DOES(WAIT_EXIT, .a0 = slept);
-}
-
-#define FD(fd, generation) ((uint64_t)(generation) << 32 | (fd))
+#include "tests/unit/sim/check/test_history.h"
 
 /* ---- centers ---- */
 
@@ -549,126 +472,6 @@ START_TEST(a_message_that_got_lost_inside_is_rejected)
 }
 END_TEST
 
-/* ---- silence ---- */
-
-#define IDLE 10000
-
-static uint64_t came;
-
-static uint64_t bytes_arrived(void *arg, uint8_t node, int fd, uint32_t qp_num)
-{
-    (void)arg;
-    ck_assert_uint_eq(node, 1);
-    ck_assert_int_eq(fd, 7);
-    ck_assert_uint_eq(qp_num, 0);
-    return came;
-}
-
-/* A session whose peer may be silent for IDLE, and which has just heard of it. */
-static void begin_session(void)
-{
-    const struct checkers_opts opts = {.violate = on_violation, .arrived = bytes_arrived};
-
-    checkers_free(checkers);
-    checkers = checkers_new(&opts);
-    define(CENTER, TRACE_OBJECT_CENTER, "a.center-0 (epoll)");
-    define(CONN, TRACE_OBJECT_CONN, "a.conn-1");
-    checkers_set_idle(checkers, 1, IDLE);
-    came = 0;
-    wait_pass(0, 0);
-    CONN_DOES(CONN_NEW, .a0 = CENTER);
-    CONN_DOES(CONN_SOCKET, .val = 7);
-    CONN_DOES(PROTO_STATE, .a0 = PROTO_NONE, .a1 = PROTO_READY);
-    CENTER_DOES(WAIT_ENTER, .a0 = IDLE);
-}
-
-/* A pass that begins so much later, in which the connection writes. */
-static void write_after(uint64_t ns)
-{
-    now += ns;
-    CENTER_DOES(WAIT_EXIT, .a0 = ns);
-    CONN_DOES(FRAME_OUT, .val = 44);
-    CONN_DOES(S6_STACK_SEND, .val = 44);
-    CENTER_DOES(WAIT_ENTER, .a0 = IDLE);
-}
-
-/* Keepalives do not make a session live longer. */
-START_TEST(a_session_that_outlives_silence_is_rejected)
-{
-    begin_session();
-    write_after(IDLE / 2);
-    write_after(IDLE / 2);
-    write_after(1000);
-    ACCEPTED();
-    write_after(1000);
-    REJECTED("alive_in_silence a");
-}
-END_TEST
-
-START_TEST(a_session_that_ends_of_silence_is_accepted)
-{
-    begin_session();
-    write_after(IDLE / 2);
-    write_after(IDLE / 2);
-    CONN_DOES(PROTO_STATE, .a0 = PROTO_READY, .a1 = PROTO_CLOSED);
-    for (int i = 0; i < 10; i++) {
-        write_after(IDLE);
-    }
-    ACCEPTED();
-}
-END_TEST
-
-/* A worker that stands still notices nothing, and may go on to read. */
-START_TEST(a_session_is_not_over_before_its_center_looks)
-{
-    begin_session();
-    write_after(10 * IDLE);
-    ACCEPTED();
-}
-END_TEST
-
-START_TEST(a_session_whose_peer_speaks_is_accepted)
-{
-    begin_session();
-    for (int i = 0; i < 20; i++) {
-        write_after(IDLE / 2);
-        came += 44;
-        CONN_DOES(R6_READ_BULK, .val = 44);
-    }
-    ACCEPTED();
-}
-END_TEST
-
-/* What was read and had not come is not of the peer; and a read of nothing is nothing. */
-START_TEST(bytes_from_nowhere_are_no_sign_of_the_peer)
-{
-    begin_session();
-    for (int i = 0; i < 6 && violations == 0; i++) {
-        write_after(IDLE / 2);
-        CONN_DOES(R6_READ_BULK, .val = _i == 0 ? 44 : 0);
-    }
-    REJECTED("alive_in_silence a");
-}
-END_TEST
-
-/* While a message waits for its budgets nobody listens. */
-START_TEST(a_session_that_waits_for_a_budget_is_accepted)
-{
-    begin_session();
-    CONN_DOES(PROTO_STATE, .a0 = PROTO_READY, .a1 = PROTO_THROTTLE_BYTES);
-    for (int i = 0; i < 10; i++) {
-        write_after(IDLE);
-    }
-    CONN_DOES(PROTO_STATE, .a0 = PROTO_THROTTLE_BYTES, .a1 = PROTO_READY);
-    write_after(IDLE / 2);
-    ACCEPTED();
-    for (int i = 0; i < 4 && violations == 0; i++) {
-        write_after(IDLE);
-    }
-    REJECTED("alive_in_silence a");
-}
-END_TEST
-
 /* ---- books and ends ---- */
 
 START_TEST(a_throttle_gives_back_what_it_got)
@@ -786,16 +589,6 @@ static void add_conn_tests(TCase *tc)
     tcase_add_test(tc, a_message_that_got_lost_inside_is_rejected);
 }
 
-static void add_silence_tests(TCase *tc)
-{
-    tcase_add_test(tc, a_session_that_outlives_silence_is_rejected);
-    tcase_add_test(tc, a_session_that_ends_of_silence_is_accepted);
-    tcase_add_test(tc, a_session_is_not_over_before_its_center_looks);
-    tcase_add_test(tc, a_session_whose_peer_speaks_is_accepted);
-    tcase_add_loop_test(tc, bytes_from_nowhere_are_no_sign_of_the_peer, 0, 2);
-    tcase_add_test(tc, a_session_that_waits_for_a_budget_is_accepted);
-}
-
 int main(void)
 {
     Suite *s = suite_create("checkers");
@@ -805,7 +598,6 @@ int main(void)
     add_center_tests(tc);
     add_fd_tests(tc);
     add_conn_tests(tc);
-    add_silence_tests(tc);
     tcase_add_test(tc, a_throttle_gives_back_what_it_got);
     tcase_add_test(tc, a_throttle_that_miscounts_is_rejected);
     tcase_add_loop_test(tc, what_is_left_is_a_leak, 0, 5);
