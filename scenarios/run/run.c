@@ -340,8 +340,10 @@ static void look_at_failure(struct run *run)
     if (failed || run->stopped != RUN_GOES_ON) { /* quiet or not: it is part of the run */
         run->unconnected = lab_unconnected(run->lab, false);
     }
-    run->out_of_files = failed && lab_is_out_of_files(run->lab);
-    if (run->out_of_files) {
+    if (run->script_failed && run->cannot) {
+        run->out_of_files = strstr(run->error, strerror(EMFILE)) != NULL;
+    } else if (failed && lab_is_out_of_files(run->lab)) {
+        run->out_of_files = true;
         snprintf(run->error, sizeof(run->error), "too many open files");
     }
 }

@@ -5,6 +5,7 @@
  *   worker thread                              thread "rdma-polling"
  *   socket.c           send, read, close       dispatcher.c        polls both CQs, sleeps
  *   socket_side.c      the side channel        dispatcher_cqe.c    what a completion means
+ *   socket_end.c       why it is over
  *                                              dispatcher_close.c  ends queue pairs
  *                                              dispatcher_event.c  async events
  *
@@ -157,7 +158,7 @@ struct rdma_stack {
 #define RDMA_COUNT(stack, name, n)                                                         \
     atomic_fetch_add_explicit(&(stack)->counters.name, (uint64_t)(n), memory_order_relaxed)
 
-/* ---- socket.c ---- */
+/* ---- socket.c, socket_end.c ---- */
 
 /* For an fd that is connected, or being so. Takes it over on success. */
 int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dialled,
@@ -166,6 +167,8 @@ int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dia
  * effect (a work request was flushed, the last one was reached) gives way to its cause. Any
  * thread. */
 void rdma_socket_fault(struct rdma_socket *s, int err, const char *why);
+/* What that error means for the socket: its reason, or what the errno says. Static. */
+const char *rdma_socket_why(struct connected_socket *base, int err);
 /* Data may be sent. Worker. */
 void rdma_socket_up(struct rdma_socket *s);
 /* Dispatcher; or the worker if it was never in a table. */

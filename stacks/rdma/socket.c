@@ -24,33 +24,6 @@ static struct rdma_socket *to_socket(const struct connected_socket *s)
 
 /* ---- what others tell it ---- */
 
-/* These come of something else. */
-static bool is_effect(const char *why)
-{
-    return why == wc_status_why(IBV_WC_WR_FLUSH_ERR) ||
-           why == async_event_why(IBV_EVENT_QP_LAST_WQE_REACHED);
-}
-
-void rdma_socket_fault(struct rdma_socket *s, int err, const char *why)
-{
-    bool first;
-
-    CHECK(err < 0);
-    os_lock(s->os, s->lock);
-    first = s->error == 0 && !s->closed;
-    if (s->error == 0 || is_effect(s->why)) {
-        s->error = err;
-        s->why = why;
-    }
-    notify_set_readable(&s->notify);
-    notify_set_writable(&s->notify, true);
-    os_unlock(s->os, s->lock);
-    if (first) {
-        TRACE(s->os, RDMA_FAULT, .obj = s->trace_obj, .val = err,
-              .a0 = trace_string(s->os, why));
-    }
-}
-
 void rdma_socket_up(struct rdma_socket *s)
 {
     os_lock(s->os, s->lock);
@@ -451,17 +424,6 @@ static int rdma_is_connected(struct connected_socket *base)
     error = s->error;
     os_unlock(s->os, s->lock);
     return error != 0 ? error : s->side_up;
-}
-
-static const char *rdma_socket_why(struct connected_socket *base, int err)
-{
-    struct rdma_socket *s = to_socket(base);
-    const char *why;
-
-    os_lock(s->os, s->lock);
-    why = s->error == err ? s->why : NULL;
-    os_unlock(s->os, s->lock);
-    return why != NULL ? why : network_stack_reason(err);
 }
 
 static int rdma_fd(const struct connected_socket *base)
