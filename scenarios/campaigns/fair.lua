@@ -24,7 +24,7 @@ local mischief = pick("mischief", {
 })
 if mischief == "windows" and world.stack == "rdma" then mischief = "cut" end
 
-local chunk = pick("buffer_size", { 4096, 32768, 1024 }) -- the same everywhere
+local chunk = pick("buffer_size", { 4096, 32768, 2048 }) -- the same everywhere
 local function rdma(name)
     local queue = pick(name .. "_receive_queue", { 32, 4, 512 })
     return table.concat({
@@ -83,7 +83,7 @@ local begin = {
     windows = function() net.windows(bad, { shut = true }) end,
 }
 
-local spec = { data = pick("data", { 20000, 60000, 300 }) }
+local spec = { data = pick("data", { 20000, 30000, 300 }) }
 local flood = pick("flood", { 30, 60, 10 })
 local function flood_both_ways()
     pcall(to_bad.send_many, to_bad, flood, spec) -- it may be over already
