@@ -5,12 +5,12 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/base/interrupt.h"
 #include "scenarios/base/words.h"
 #include "scenarios/campaign/report.h"
 #include "scenarios/campaign/save.h"
@@ -108,26 +108,6 @@ struct campaign_cmd {
     bool quiet;
     bool has_seeds;
 };
-
-/* ---- Ctrl-C ------------------------------------------------------------------------ */
-
-/* All that the handler may touch. */
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void watch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- in a worker ------------------------------------------------------------------- */
 
@@ -245,7 +225,7 @@ static bool on_tick(void *arg)
     if (!c->quiet) {
         report_progress(&c->report);
     }
-    return interrupted != 0;
+    return interrupt_came();
 }
 
 /* A shorter run of a failure may have come after the one that was kept. */
@@ -334,7 +314,6 @@ static int run_campaign(struct campaign_cmd *c)
     struct report *r = &c->report;
     int rc;
 
-    watch_signals();
     *r = (struct report){.run = &c->run,
                          .os = c->opts.os,
                          .first = c->opts.first,
@@ -508,6 +487,7 @@ static int check_script(int argc, char **argv, struct campaign_cmd *c)
 int cmd_campaign(int argc, char **argv)
 {
     struct campaign_cmd c = {.dir = "msgrlab-failures"};
+    struct interrupt interrupt;
     int option, code;
 
     run_cli_defaults(&c.run);
@@ -542,7 +522,9 @@ int cmd_campaign(int argc, char **argv)
         fprintf(stderr, "msgrlab campaign: no memory to begin with\n");
         return EXIT_CANNOT;
     }
+    interrupt_watch(&interrupt);
     code = run_campaign(&c);
+    interrupt_unwatch(&interrupt);
     os_linux_free(c.opts.os);
     return code;
 }

@@ -4,11 +4,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/base/interrupt.h"
 #include "scenarios/base/words.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/commands.h"
@@ -85,31 +85,6 @@ static const char help[] =
     "or\n"
     "no RDMA device, 5 the trace could not be written, 6 no answer in time, 130 Ctrl-C "
     "(serve: 0)\n";
-
-/* ---- signals ---- */
-
-/* The only thing a signal handler may touch. */
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = note_signal};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool peer_is_interrupted(void)
-{
-    return interrupted != 0;
-}
 
 /* ---- the node ---- */
 
@@ -413,8 +388,9 @@ static int parse_address(struct peer_opts *opts)
 static int run_verb(int argc, char **argv, struct peer_opts *opts, const char *used)
 {
     const struct verb *verb;
+    struct interrupt interrupt;
     const char *stray;
-    int n = argc - optind;
+    int n = argc - optind, code;
 
     if (n == 0) {
         return cli_usage_error("peer", "what? There are monmap, ping and serve");
@@ -440,8 +416,10 @@ static int run_verb(int argc, char **argv, struct peer_opts *opts, const char *u
     if (parse_address(opts) != EXIT_OK) {
         return EXIT_USAGE;
     }
-    catch_signals();
-    return verb->run(opts);
+    interrupt_watch(&interrupt);
+    code = verb->run(opts);
+    interrupt_unwatch(&interrupt);
+    return code;
 }
 
 int cmd_peer(int argc, char **argv)

@@ -5,13 +5,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/interrupt.h"
 #include "scenarios/base/words.h"
 #include "scenarios/campaign/save.h"
 #include "scenarios/cli/cli.h"
@@ -70,26 +70,6 @@ struct shrinker {
     struct shrink_item *items; /* owned */
     size_t n, n_before;
 };
-
-/* ---- Ctrl-C -------------------------------------------------------------------- */
-
-/* All that the handler may touch. */
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void watch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- decisions as items and as text -------------------------------------------- */
 
@@ -313,7 +293,7 @@ static bool on_progress(void *arg, const struct shrink_progress *p)
                 shrink_phase_name(p->phase), p->attempts, s->on_terminal ? "\033[K" : "\n");
         fflush(stderr);
     }
-    return interrupted != 0;
+    return interrupt_came();
 }
 
 /* ---- the result ---------------------------------------------------------------- */
@@ -405,8 +385,8 @@ static int conclude(struct shrinker *s, int end, const struct shrink_progress *p
     }
     if (end == SHRINK_STOPPED) {
         fprintf(stderr, "msgrlab shrink: %s: it may not be minimal\n",
-                interrupted ? "interrupted" : "the time was up");
-        return interrupted ? EXIT_INTERRUPTED : EXIT_TIMEOUT;
+                interrupt_came() ? "interrupted" : "the time was up");
+        return interrupt_came() ? EXIT_INTERRUPTED : EXIT_TIMEOUT;
     }
     return EXIT_OK;
 }
@@ -454,13 +434,15 @@ static int shrink_record(struct shrinker *s)
                                .on_progress = on_progress,
                                .arg = s};
     struct shrink_progress progress;
+    struct interrupt interrupt;
     int end = s->record.log ? read_items(s, s->record.decisions) : make_log(s);
 
     if (end == 0) {
-        watch_signals();
+        interrupt_watch(&interrupt);
         s->run.world.decisions = NULL;
         end = shrink(&opts, s->items, &s->n, &progress);
         end = conclude(s, end, &progress);
+        interrupt_unwatch(&interrupt);
     } else {
         fprintf(stderr, "msgrlab shrink: %s: %s\n", s->path, strerror(-end));
         end = EXIT_CANNOT;

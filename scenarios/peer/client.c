@@ -2,7 +2,6 @@
 /*
  * client.c: client.admin of a real monitor: `peer monmap` and `peer ping`.
  */
-#include "scenarios/base/words.h"
 #include "scenarios/peer/peer.h"
 
 #include <errno.h>
@@ -12,6 +11,8 @@
 
 #include "engine/util.h"
 #include "scenarios/base/exit_codes.h"
+#include "scenarios/base/interrupt.h"
+#include "scenarios/base/words.h"
 #include "scenarios/peer/reasons.h"
 
 /* How soon a signal is noticed while we wait. */
@@ -253,7 +254,7 @@ static int check_alive(struct client *c, uint64_t until, const char *what)
     if (c->reset || is_stranger(c)) {
         return explain_lost(c);
     }
-    if (peer_is_interrupted()) {
+    if (interrupt_came()) {
         return peer_error(opts, EXIT_INTERRUPTED, "interrupted");
     }
     return os_monotonic_ns(c->peer.os) >= until ? explain_timeout(c, what) : EXIT_OK;

@@ -64,8 +64,6 @@ uint64_t peer_too_long(const struct peer *p);
 /* "msgrlab peer VERB: " and the message, on stderr. Returns `code`. */
 int peer_error(const struct peer_opts *opts, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* SIGINT or SIGTERM has come. Any thread. */
-bool peer_is_interrupted(void);
 
 /* A reader over the bytes of a segment. */
 struct wire_reader peer_reader(const struct buffer *buffer);

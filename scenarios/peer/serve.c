@@ -18,6 +18,7 @@
 
 #include "engine/util.h"
 #include "scenarios/base/exit_codes.h"
+#include "scenarios/base/interrupt.h"
 
 #define MON_RELEASE 16    /* pacific: what our features and encodings are those of */
 #define MON_FEATURES 0xff /* what such a monitor requires of monitors */
@@ -241,7 +242,7 @@ static bool is_over(struct server *s, uint64_t began)
 {
     const struct peer_opts *opts = s->peer.opts;
     uint64_t now = os_monotonic_ns(s->peer.os);
-    bool over = peer_is_interrupted() || (opts->for_ns > 0 && now - began >= opts->for_ns);
+    bool over = interrupt_came() || (opts->for_ns > 0 && now - began >= opts->for_ns);
 
     os_lock(s->peer.os, s->lock);
     over = over || (opts->once && s->sessions > 0 && s->open == 0 &&

@@ -8,6 +8,7 @@
 
 #include "engine/trace.h"
 #include "engine/util.h"
+#include "scenarios/base/interrupt.h"
 #include "scenarios/lab/fair.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/run/record.h"
@@ -28,7 +29,7 @@ bool run_is_stopped(void *arg)
     struct run *run = arg;
     int goes_on = RUN_GOES_ON;
 
-    if (run_guard_is_interrupted()) {
+    if (interrupt_came()) {
         atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_INTERRUPTED);
     } else if (os_monotonic_ns(run->world.os) >= run->deadline_ns) {
         atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_TIMED_OUT);

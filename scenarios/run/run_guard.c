@@ -16,44 +16,13 @@
 
 #define CRASH_STACK_BYTES 65536
 
-/* ---- Ctrl-C ---------------------------------------------------------------------- */
+/* ---- crashes --------------------------------------------------------------------- */
 
-/* What signal handlers may touch. */
-static volatile sig_atomic_t interrupted;
+/* What the handler may touch. */
 static struct crash {
     const char *say, *path, *part, *record; /* NULL: nothing */
     const struct sigaction *before;         /* by number in crash_signals */
 } crash;
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-}
-
-bool run_guard_is_interrupted(void)
-{
-    return interrupted != 0;
-}
-
-/* The second Ctrl-C finds the default action, which ends the process at once. */
-static void watch_signals(struct sigaction before[2])
-{
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-
-    interrupted = 0;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &before[0]);
-    sigaction(SIGTERM, &action, &before[1]);
-}
-
-static void restore_signals(const struct sigaction before[2])
-{
-    sigaction(SIGINT, &before[0], NULL);
-    sigaction(SIGTERM, &before[1], NULL);
-}
-
-/* ---- crashes --------------------------------------------------------------------- */
 
 static const int crash_signals[RUN_CRASH_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL,
                                                      SIGABRT};
@@ -244,7 +213,7 @@ int run_guard_start(struct run_guard *guard)
         free_watchdog(guard);
         return rc;
     }
-    watch_signals(guard->before);
+    interrupt_watch(&guard->interrupt);
     return 0;
 }
 
@@ -257,7 +226,7 @@ void run_guard_stop(struct run_guard *guard)
     os_thread_join(guard->thread);
     free_watchdog(guard);
     forget_crash(guard);
-    restore_signals(guard->before);
+    interrupt_unwatch(&guard->interrupt);
 }
 
 /* ---- what is open ---------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run_guard.h: what stands around a run, outside of its world: Ctrl-C, crashes, a watchdog
- * on the real clock, and a look at what the process has open. None of it can influence a
- * simulated run, only end it.
+ * run_guard.h: what stands around a run, outside of its world: Ctrl-C (interrupt.h says when
+ * it came), crashes, a watchdog on the real clock, and a look at what the process has open.
+ * None of it can influence a simulated run, only end it.
  *
  * The main thread only. One guard at a time in a process: signals belong to all of it.
  */
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/os.h"
+#include "scenarios/base/interrupt.h"
 
 #define RUN_CRASH_SIGNALS 5 /* SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT */
 
@@ -29,7 +30,8 @@ struct run_guard {
     struct os_cond *wake;
     struct os_thread *thread;
     bool done;
-    struct sigaction before[2], crash_before[RUN_CRASH_SIGNALS];
+    struct interrupt interrupt;
+    struct sigaction crash_before[RUN_CRASH_SIGNALS];
     stack_t stack_before;
     void *stack; /* owned: of the crash handler */
     char *say;   /* owned: what a crash prints, and the path and text it writes */
@@ -45,9 +47,6 @@ void run_guard_stop(struct run_guard *guard);
  * way. The texts are copied. 0 or -ENOMEM. */
 int run_guard_crash(struct run_guard *guard, const char *again, const char *path,
                     const char *record);
-
-/* Ctrl-C or SIGTERM came since the guard was started. Any thread. */
-bool run_guard_is_interrupted(void);
 
 /* What the process has open. -1: not known. */
 struct run_census {
