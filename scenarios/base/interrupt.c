@@ -12,13 +12,13 @@ static void on_interrupt(int number)
 
 void interrupt_watch(struct interrupt *ret)
 {
-    /* The second one finds the default action. */
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_interrupt};
 
     interrupted = 0;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &ret->before[0]);
     sigaction(SIGTERM, &action, &ret->before[1]);
+    action.sa_flags = (int)SA_RESETHAND; /* the second one finds the default action */
+    sigaction(SIGINT, &action, &ret->before[0]);
 }
 
 void interrupt_unwatch(const struct interrupt *interrupt)
