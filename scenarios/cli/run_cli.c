@@ -7,7 +7,7 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
-#include "scenarios/cli/script_find.h"
+#include "scenarios/run/script_find.h"
 #include "scenarios/base/text.h"
 #include "stacks/rdma/rdma_stack.h"
 

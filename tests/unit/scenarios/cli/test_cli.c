@@ -11,7 +11,7 @@
 #include "engine/util.h"
 #include "scenarios/cli/cli.h"
 #include "scenarios/cli/run_cli.h"
-#include "scenarios/cli/script_find.h"
+#include "scenarios/run/script_find.h"
 #include "tests/lib/testlib.h"
 
 START_TEST(a_range_of_seeds)

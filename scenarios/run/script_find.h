@@ -12,8 +12,8 @@
  * In folders "hello" and "hello.lua" are the same, "lite" is found in campaigns/, and
  * "scenarios/hello.lua" is found as well. Any thread; nothing is kept between calls.
  */
-#ifndef MSGRLAB_SCENARIOS_CLI_SCRIPT_FIND_H
-#define MSGRLAB_SCENARIOS_CLI_SCRIPT_FIND_H
+#ifndef MSGRLAB_SCENARIOS_RUN_SCRIPT_FIND_H
+#define MSGRLAB_SCENARIOS_RUN_SCRIPT_FIND_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scenarios/cli/script_find.h"
+#include "scenarios/run/script_find.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
-#include "scenarios/cli/cli.h"
 #include "scenarios/base/text.h"
 
 #define FOLDERS_MAX 16
