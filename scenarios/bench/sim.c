@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/util.h"
 #include "scenarios/bench/bench.h"
 #include "scenarios/base/exit_codes.h"
-#include "scenarios/cli/run_cli.h"
+#include "scenarios/run/run_defaults.h"
+#include "scenarios/run/script_find.h"
 #include "sim/campaign/process.h"
 
 #define ROUNDS_MAX 100
@@ -91,7 +91,7 @@ static void measure_runs(const char *script, const char *profile, bool traced,
     uint64_t began = process_self_ns(), points = 0, records = 0, virtual_ns = 0;
     double seconds;
 
-    run_cli_defaults(&opts);
+    run_defaults(&opts);
     opts.script = script;
     opts.world.stack = "tcp";
     opts.quiet = opts.bare = true;
@@ -127,7 +127,7 @@ static double measure_messages(const char *script, const char *stack, uint64_t s
     uint64_t began = process_self_ns();
     double rate;
 
-    run_cli_defaults(&opts);
+    run_defaults(&opts);
     opts.script = script;
     opts.world.stack = stack;
     opts.world.seed = seed;
@@ -189,7 +189,7 @@ static void print_row(int row, double *values, uint32_t n)
 }
 
 struct scripts {
-    char campaign[600], rate[600];
+    char campaign[SCRIPT_PATH_MAX], rate[SCRIPT_PATH_MAX];
 };
 
 static int complain(const char *script)
@@ -226,31 +226,13 @@ static int measure(const struct scripts *scripts, uint32_t rounds,
     return EXIT_OK;
 }
 
-/* ---- finding the script -------------------------------------------------------- */
-
-/* In the working directory, beside the build directory, or where it is installed. */
-static bool find_script(const char *name, char *ret, size_t size)
+static bool find(const char *name, char *ret, size_t size)
 {
-    static const char *const places[] = {"/../../scenarios", "/../share/msgrlab/scenarios"};
-    char exe[400];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-
-    snprintf(ret, size, "scenarios/%s", name);
-    if (access(ret, R_OK) == 0) {
-        return true;
+    if (!script_find(name, ret, size)) {
+        fprintf(stderr, "msgrlab bench: there is no scenarios/%s here\n", name);
+        return false;
     }
-    exe[MAX(len, (ssize_t)0)] = '\0';
-    if (strrchr(exe, '/') != NULL) {
-        *strrchr(exe, '/') = '\0';
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        snprintf(ret, size, "%s%s/%s", exe, places[i], name);
-        if (access(ret, R_OK) == 0) {
-            return true;
-        }
-    }
-    fprintf(stderr, "msgrlab bench: there is no scenarios/%s here\n", name);
-    return false;
+    return true;
 }
 
 int bench_sim(uint32_t rounds)
@@ -260,8 +242,8 @@ int bench_sim(uint32_t rounds)
     int code;
 
     CHECK(rounds >= 1 && rounds <= ROUNDS_MAX);
-    if (!find_script(CAMPAIGN_SCRIPT, scripts.campaign, sizeof(scripts.campaign)) ||
-        !find_script(RATE_SCRIPT, scripts.rate, sizeof(scripts.rate))) {
+    if (!find(CAMPAIGN_SCRIPT, scripts.campaign, sizeof(scripts.campaign)) ||
+        !find(RATE_SCRIPT, scripts.rate, sizeof(scripts.rate))) {
         return EXIT_FILE;
     }
     code = measure(&scripts, rounds, values);

@@ -16,6 +16,7 @@
 #include "scenarios/campaign/save.h"
 #include "scenarios/cli/commands.h"
 #include "scenarios/cli/run_cli.h"
+#include "scenarios/run/run_defaults.h"
 #include "sim/campaign/process.h"
 
 #define MUST_REACH_MAX 64
@@ -490,7 +491,7 @@ int cmd_campaign(int argc, char **argv)
     struct interrupt interrupt;
     int option, code;
 
-    run_cli_defaults(&c.run);
+    run_defaults(&c.run);
     c.opts = (struct campaign_opts){.jobs = MIN(process_cpus(), CAMPAIGN_JOBS_MAX),
                                     .max_failures = FAILURES_MAX,
                                     .run = run_seed,

@@ -15,6 +15,7 @@
 #include "scenarios/cli/commands.h"
 #include "scenarios/cli/run_cli.h"
 #include "scenarios/cli/streams.h"
+#include "scenarios/run/run_defaults.h"
 
 enum { OPT_SEEDS = RUN_CLI_END, OPT_REUSE, OPT_REPLAY };
 
@@ -200,7 +201,7 @@ int cmd_hashes(int argc, char **argv)
     struct hashes h = {.first = 1};
     int option, code;
 
-    run_cli_defaults(&h.opts);
+    run_defaults(&h.opts);
     cli_start();
     while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
         if (option == CLI_BAD) {

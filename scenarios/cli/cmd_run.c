@@ -14,6 +14,7 @@
 #include "scenarios/run/record.h"
 #include "scenarios/cli/run_cli.h"
 #include "scenarios/cli/streams.h"
+#include "scenarios/run/run_defaults.h"
 
 enum {
     OPT_ON = RUN_CLI_END,
@@ -194,7 +195,7 @@ int cmd_run(int argc, char **argv)
     int option, code;
 
     write_title(argc, argv, title, sizeof(title));
-    run_cli_defaults(&opts);
+    run_defaults(&opts);
     opts.world.title = title;
     cli_start();
     while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {

@@ -7,17 +7,18 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
+#include "scenarios/run/run_defaults.h"
 #include "scenarios/run/script_find.h"
-#include "scenarios/base/text.h"
 #include "stacks/rdma/rdma_stack.h"
 
 /* ---- which script ------------------------------------------------------------------ */
 
-static int complain_missing(const char *command, const char *script)
+/* `why`: that there is no such script. */
+static int complain_missing(const char *command, const char *script, const char *why)
 {
     char meant[300];
 
-    fprintf(stderr, "msgrlab %s: there is no script '%s'", command, script);
+    fprintf(stderr, "msgrlab %s: %s", command, why);
     if (script_suggest(script, meant, sizeof(meant))) {
         fprintf(stderr, "; did you mean '%s'?", meant);
     }
@@ -44,106 +45,24 @@ int run_cli_one_script(const char *command, int argc, char **argv)
     return argc - optind == 1 ? EXIT_OK : list_scripts(command);
 }
 
-/* ---- what a script is about -------------------------------------------------------- */
-
-static const char *const stacks[2] = {"tcp", "rdma"};
-static const char *const worlds[2] = {"sim", "linux"};
-
-struct header_line {
-    const char *script, *text; /* borrowed */
-    int number;
-};
-
-/* "-- KEY: WORD", a line of the comment that a script begins with. *ret becomes the one of
- * the two words that is there, and stays as it is if the line is none of these. False: no
- * such word, which is said. */
-static bool take_line(const struct header_line *line, const char *key,
-                      const char *const words[2], const char **ret)
-{
-    char format[40], word[32] = "", more[2] = "";
-
-    snprintf(format, sizeof(format), "-- %s: %%31s %%1s", key);
-    if (sscanf(line->text, format, word, more) != 1) {
-        return true;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            *ret = words[i];
-            return true;
-        }
-    }
-    fprintf(stderr, "%s:%d: there is no %s '%s'; valid: %s, %s\n", line->script,
-            line->number, key, word, words[0], words[1]);
-    return false;
-}
-
-/* EXIT_OK; a script that cannot be read is for the Lua host to complain about. */
-static int read_header(const char *script, const char **ret_stack, const char **ret_world)
-{
-    FILE *f = fopen(script, "re");
-    struct header_line line = {.script = script};
-    char text[400];
-    bool good = true;
-
-    while (f != NULL && good && fgets(text, sizeof(text), f) != NULL) {
-        size_t len = strlen(text);
-
-        line.number++;
-        line.text = line.number == 1 ? text_begin(text, &len) : text;
-        if (strncmp(line.text, "--", 2) != 0 && (line.number > 1 || line.text[0] != '#')) {
-            break;
-        }
-        good = take_line(&line, "stack", stacks, ret_stack) &&
-               take_line(&line, "world", worlds, ret_world);
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return good ? EXIT_OK : EXIT_SCRIPT;
-}
-
-/* Before it is run, perhaps a thousand times. */
-static int check_readable(const char *command, const char *script)
-{
-    FILE *f = fopen(script, "re");
-    int err = f == NULL || fgetc(f) == EOF ? errno : 0; /* a folder can be opened */
-
-    if (f != NULL && !ferror(f)) {
-        err = 0;
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    if (err != 0) {
-        fprintf(stderr, "msgrlab %s: cannot read %s: %s\n", command, script,
-                err == EISDIR ? "it is a folder, and no script" : strerror(err));
-    }
-    return err != 0 ? EXIT_FILE : EXIT_OK;
-}
-
 int run_cli_script(const char *command, struct run_opts *opts)
 {
-    const char *stack = NULL;
-    int code;
+    const char *asked = opts->script;
+    char why[RUN_DEFAULTS_WHY];
+    int err = run_defaults_script(opts, why, sizeof(why));
 
-    if (!script_find(opts->script, opts->found, sizeof(opts->found))) {
-        return complain_missing(command, opts->script);
+    if (err == -ENOENT) {
+        return complain_missing(command, asked, why);
     }
-    opts->name = opts->script;
-    opts->script = opts->found;
-    code = check_readable(command, opts->script);
-    if (code != EXIT_OK) {
-        return code;
+    if (err == -EINVAL) {
+        fprintf(stderr, "%s\n", why);
+        return EXIT_SCRIPT;
     }
-    code = read_header(opts->script, &stack, &opts->for_world);
-    if (opts->world.stack == NULL && stack != NULL) {
-        opts->world.stack = stack;
-        opts->for_stack = opts->world.device == NULL;
+    if (err < 0) {
+        fprintf(stderr, "msgrlab %s: %s\n", command, why);
+        return EXIT_FILE;
     }
-    if (opts->world.stack == NULL) {
-        opts->world.stack = strcmp(opts->world.on, "sim") == 0 ? "rdma" : "tcp";
-    }
-    return code;
+    return EXIT_OK;
 }
 
 /* ---- options ----------------------------------------------------------------------- */
@@ -271,11 +190,6 @@ int run_cli_take(const char *command, int option, char *value, struct run_opts *
         CHECK(option == RUN_CLI_REAL_TIMEOUT);
         return take_time(command, value, "--real-timeout", &opts->real_timeout_ns);
     }
-}
-
-void run_cli_defaults(struct run_opts *ret)
-{
-    *ret = (struct run_opts){.timeout_ns = RUN_TIMEOUT_NS, .world = {.on = "sim"}};
 }
 
 int run_cli_bad_seeds(const char *command, const char *text)

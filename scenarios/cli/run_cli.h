@@ -66,17 +66,12 @@ enum {
     "                   or as it says so itself, is an error (4)\n"
 // clang-format on
 
-/* What a run is without options: in the simulated world, its stack not settled yet. */
-void run_cli_defaults(struct run_opts *ret);
 /* Takes one of RUN_CLI_OPTIONS. EXIT_OK, or another exit code, said. The value is borrowed,
  * and may be cut in two. */
 int run_cli_take(const char *command, int option, char *value, struct run_opts *opts);
-/* After the options: finds opts->script (script_find.h), which then points into opts, so
- * that copies must not outlive it. Settles the stack if none was asked for: the one that
- * the script is about (a line "-- stack: tcp" in the comment it begins with); else RDMA in
- * the simulated world, where every machine has a device, and TCP on Linux. Notes the world
- * it is for ("-- world: sim"). EXIT_OK; EXIT_FILE when there is no such script: says which
- * there are; EXIT_SCRIPT when it is about something that there is not. */
+/* After the options: run_defaults_script (run_defaults.h). EXIT_OK; EXIT_FILE when there is
+ * no such script: says which there are; EXIT_SCRIPT when it is about something that there is
+ * not. */
 int run_cli_script(const char *command, struct run_opts *opts);
 /* After the options: there is one argument, which names the script. EXIT_OK; or EXIT_USAGE,
  * said: with a list of the scenarios if there is none. */

@@ -13,6 +13,7 @@
 #include "engine/util.h"
 #include "scenarios/run/record.h"
 #include "scenarios/cli/run_cli.h"
+#include "scenarios/run/run_defaults.h"
 #include "tests/lib/testlib.h"
 
 #ifdef __SANITIZE_THREAD__ /* ten times slower */
@@ -29,7 +30,7 @@ static struct run_opts sim_opts(const char *script, uint64_t seed)
 {
     struct run_opts opts;
 
-    run_cli_defaults(&opts);
+    run_defaults(&opts);
     opts.script = script;
     opts.world.stack = "tcp";
     opts.world.title = "test";
