@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "engine/util.h"
+#include "scenarios/base/program.h"
 #include "scenarios/bench/bench.h"
-#include "scenarios/doctor/doctor.h"
 
 #define TICK_NS (2 * NSEC_PER_MSEC) /* between two looks at the children */
 #define TEXT_BYTES 16384            /* of what one printed; a table has 2000 */
@@ -332,7 +332,7 @@ static int measure(struct os *os, const char *name, const struct perftest *opts,
                         .until = os_monotonic_ns(os) + BENCH_LIMIT_NS};
     int rc;
 
-    if (!doctor_find_program(name, pair.path, sizeof(pair.path))) {
+    if (!program_find(name, pair.path, sizeof(pair.path))) {
         snprintf(why, size, "no program '%s': install perftest", name);
         return -ENOENT;
     }

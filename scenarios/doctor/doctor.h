@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor.h: what the parts of msgrlab doctor share: a line per finding. One thread.
+ * doctor.h: tries, on this machine, what runs and tests need, and says what to do about what
+ * is missing: a line per finding. One thread.
+ *
+ *   machine.c   the whole, and what is not RDMA
+ *   rdma.c      RDMA
+ *   report.c    the lines
  */
 #ifndef MSGRLAB_SCENARIOS_DOCTOR_DOCTOR_H
 #define MSGRLAB_SCENARIOS_DOCTOR_DOCTOR_H
 
-#include <stdbool.h>
-#include <stddef.h>
+/* Prints what there is. 0: scenarios can run here, also on Linux; -ENETDOWN: those on Linux
+ * cannot; -ENOMEM. */
+int doctor_examine(void);
+
+/* ---- private ---- */
 
 enum verdict { FINE, LIMITED, MISSING };
 
 /* "ok   what        text", and under it what to do. */
 void doctor_report(enum verdict verdict, const char *what, const char *advice,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/* In $PATH and the places where daemons are. */
-bool doctor_find_program(const char *name, char *path, size_t size);
 
 /* Looks for it and reports. */
 void doctor_check_program(const char *name, const char *what, const char *advice);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <glob.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
