@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_peer.c: `msgrlab peer`: its command line, and the node that speaks to real Ceph.
+ * cmd_peer.c: `msgrlab peer`: its command line.
  */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/util.h"
@@ -15,18 +13,11 @@
 #include "scenarios/base/exit_codes.h"
 #include "scenarios/peer/peer.h"
 #include "scenarios/cli/run_cli.h"
-#include "stacks/rdma/rdma_stack.h"
 
 #define MON_PORT 3300
 #define TIMEOUT_NS (10 * NSEC_PER_SEC)
 #define PING_COUNT 10
 #define PING_COUNT_MAX 1000000
-#define NODE_NUMBER 1
-#define WORKERS 2
-/* The RDMA stack unless --rdma says otherwise: chunks as large as Ceph's are by default,
- * for what it sends must fit into one of ours; few of them, to lock 20 MiB at the start,
- * not 128. */
-#define RDMA_OPTIONS "buffer_size=131072,send_buffers=64,receive_queue_len=64"
 
 static const char help[] =
     "msgrlab peer: speak to a real Ceph daemon, or be spoken to\n"
@@ -57,7 +48,7 @@ static const char help[] =
     "  --stack S      tcp or rdma (tcp)\n"
     "  --device NAME  rdma: the device; by default the first that is usable\n"
     "  --rdma K=V,... rdma: options by Ceph's names (stacks/rdma/README.md), after\n"
-    "                 " RDMA_OPTIONS ";\n"
+    "                 " PEER_RDMA_OPTIONS ";\n"
     "                 buffer_size must be at least the peer's ms_async_rdma_buffer_size\n"
     "  --driver D     epoll, poll or select (epoll)\n"
     "  --msgr20       announce msgr2.0 framing instead of 2.1\n"
@@ -85,125 +76,6 @@ static const char help[] =
     "or\n"
     "no RDMA device, 5 the trace could not be written, 6 no answer in time, 130 Ctrl-C "
     "(serve: 0)\n";
-
-/* ---- the node ---- */
-
-int peer_error(const struct peer_opts *opts, int code, const char *format, ...)
-{
-    va_list args;
-
-    fflush(stdout);
-    fprintf(stderr, "msgrlab peer %s: ", opts->verb);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fprintf(stderr, "\n");
-    return code;
-}
-
-int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opts *mopts)
-{
-    char title[256], why[512];
-    struct world_opts wopts = {.on = "linux",
-                               .stack = opts->stack,
-                               .device = opts->device,
-                               .driver = opts->driver,
-                               .trace_path = opts->trace_path,
-                               .no_trace = opts->trace_path == NULL,
-                               .title = title};
-    int code, err = -ENOMEM;
-
-    *p = (struct peer){.opts = opts};
-    if (strcmp(opts->stack, "rdma") == 0) {
-        if (snprintf(p->rdma, sizeof(p->rdma), RDMA_OPTIONS ",%s",
-                     opts->rdma != NULL ? opts->rdma : "") >= (int)sizeof(p->rdma)) {
-            return peer_error(opts, EXIT_USAGE, "--rdma is too long");
-        }
-        wopts.rdma = p->rdma;
-    }
-    snprintf(title, sizeof(title), "peer %s %s", opts->verb, opts->address);
-    code = world_open(&wopts, &p->world, why, sizeof(why));
-    if (code != EXIT_OK) {
-        return peer_error(opts, code, "%s", why);
-    }
-    p->os = world_os_new(&p->world, NODE_NUMBER,
-                         mopts->entity_type == ENTITY_MON ? "mon" : "client");
-    if (p->os != NULL) {
-        err = world_stack_new(&p->world, p->os, "", &p->stack);
-    }
-    if (err == 0) {
-        mopts->os = p->os;
-        mopts->stack = p->stack;
-        mopts->driver = opts->driver;
-        mopts->msgr20 = opts->msgr20;
-        mopts->workers = WORKERS;
-        err = messenger_new(mopts, &p->messenger);
-    }
-    if (err < 0) {
-        snprintf(why, sizeof(why), "%s", p->world.stack_why);
-        peer_close(p, EXIT_CANNOT);
-        return peer_error(opts, EXIT_CANNOT, "cannot start: %s",
-                          why[0] != '\0' ? why : strerror(-err));
-    }
-    return EXIT_OK;
-}
-
-void peer_stop(struct peer *p)
-{
-    if (p->messenger != NULL) {
-        messenger_shutdown(p->messenger);
-    }
-}
-
-int peer_close(struct peer *p, int code)
-{
-    int err;
-
-    peer_stop(p);
-    messenger_free(p->messenger);
-    p->messenger = NULL;
-    world_stack_free(&p->world, p->stack);
-    p->stack = NULL;
-    world_os_free(&p->world, p->os);
-    p->os = NULL;
-    err = world_close_trace(&p->world);
-    if (err < 0) {
-        peer_error(p->opts, EXIT_FILE, "the trace %s is not complete: %s",
-                   p->opts->trace_path, trace_error_text(err));
-        code = code == EXIT_OK ? EXIT_FILE : code;
-    }
-    if (p->world.leaked_chunks != 0) {
-        peer_error(p->opts, EXIT_EXPECTATION,
-                   "%" PRIu64 " chunks of the RDMA stack are not where they belong",
-                   p->world.leaked_chunks);
-        code = code == EXIT_OK ? EXIT_EXPECTATION : code;
-    }
-    world_close(&p->world);
-    return code;
-}
-
-uint64_t peer_too_long(const struct peer *p)
-{
-    return strcmp(p->opts->stack, "rdma") == 0
-               ? atomic_load(&rdma_stack_counters(p->stack)->rx_too_long)
-               : 0;
-}
-
-struct wire_reader peer_reader(const struct buffer *buffer)
-{
-    return buffer->len > 0 ? wire_reader(buffer->data, buffer->len) : wire_reader("", 0);
-}
-
-struct message *peer_message(uint16_t type, const struct wire_writer *front)
-{
-    struct message *msg = front->failed ? NULL : message_new(type);
-
-    if (msg != NULL && buffer_copy(&msg->front, front->start, wire_written(front)) < 0) {
-        message_unref(msg);
-        return NULL;
-    }
-    return msg;
-}
 
 /* ---- the command line ---- */
 

@@ -13,6 +13,9 @@
 #include "scenarios/base/exit_codes.h"
 #include "scenarios/base/interrupt.h"
 #include "scenarios/base/words.h"
+#include "scenarios/peer/mon_messages.h"
+#include "scenarios/peer/monmap_text.h"
+#include "scenarios/peer/node.h"
 #include "scenarios/peer/reasons.h"
 
 /* How soon a signal is noticed while we wait. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* monmap_text.c: the monitor map as text, in the shape of `ceph mon dump`. */
-#include "scenarios/peer/peer.h"
+#include "scenarios/peer/monmap_text.h"
 
 #include <inttypes.h>
 #include <string.h>

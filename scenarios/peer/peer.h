@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * peer.h: what the parts of `msgrlab peer` share. Private to them.
+ * peer.h: conversations with real Ceph daemons and clients: what `msgrlab peer` does. Prints
+ * results to stdout, errors to stderr. Main thread.
  *
- *   cmd_peer.c     command line; the node that speaks: world, stack, messenger
  *   client.c       monmap and ping: we are a client of a monitor
  *   serve.c        serve: we are a monitor of real clients, with answers.c and commands.c
  *   reasons.c      why there is no session, in words
+ *   node.c         the node that speaks: world, stack, messenger
  *   monmap_text.c  the monitor map as `ceph mon dump` prints it
  *
- * Main thread, except dispatcher callbacks.
+ * Ctrl-C is noticed if the caller watches for it (scenarios/base/interrupt.h).
  */
 #ifndef MSGRLAB_SCENARIOS_PEER_PEER_H
 #define MSGRLAB_SCENARIOS_PEER_PEER_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "engine/messenger.h"
-#include "engine/proto/wire.h"
-#include "scenarios/peer/mon_messages.h"
-#include "scenarios/lab/world.h"
+#include "engine/entity_addr.h"
+#include "engine/event_driver.h"
+
+/* The RDMA stack unless peer_opts.rdma says otherwise: chunks as large as Ceph's are by
+ * default, for what it sends must fit into one of ours; few of them, to lock 20 MiB at the
+ * start, not 128. */
+#define PEER_RDMA_OPTIONS "buffer_size=131072,send_buffers=64,receive_queue_len=64"
 
 struct peer_opts {
     const char *verb;    /* "monmap", "ping", "serve" */
@@ -36,55 +39,9 @@ struct peer_opts {
     bool json, msgr20, once;
 };
 
-/* One node in a world of its own. */
-struct peer {
-    const struct peer_opts *opts; /* borrowed */
-    struct world world;
-    char rdma[1024];             /* the options of its stack, ours before the user's */
-    struct os *os;               /* owned */
-    struct network_stack *stack; /* owned */
-    struct messenger *messenger; /* owned; not started yet */
-};
-
-/* Fills in os, stack, driver and framing of `mopts` and makes the messenger. EXIT_OK, or an
- * exit code; then the error was printed and nothing is left over. */
-int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opts *mopts);
-/* Ends all threads; afterwards nothing calls back. Twice is fine. */
-void peer_stop(struct peer *p);
-/* Stops and frees all; closes the trace. `code`, or EXIT_FILE if only the trace failed. */
-int peer_close(struct peer *p, int code);
-
-/* RDMA: how often a peer sent more at once than fits into a buffer of ours, each time the
- * end of its connection; Ceph's buffers are larger then. Any thread. */
-uint64_t peer_too_long(const struct peer *p);
-#define PEER_TOO_LONG                                                                      \
-    "; what it sends does not fit into our buffers: --rdma buffer_size= must be at "       \
-    "least its ms_async_rdma_buffer_size"
-
-/* "msgrlab peer VERB: " and the message, on stderr. Returns `code`. */
-int peer_error(const struct peer_opts *opts, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* A reader over the bytes of a segment. */
-struct wire_reader peer_reader(const struct buffer *buffer);
-/* A message of that type with what was written as its front. NULL if no memory or `front`
- * failed. */
-struct message *peer_message(uint16_t type, const struct wire_writer *front);
-
-/* ---- the verbs; each returns an exit code ---- */
-
+/* Each returns an exit code. */
 int peer_monmap(const struct peer_opts *opts);
 int peer_ping(const struct peer_opts *opts);
 int peer_serve(const struct peer_opts *opts);
-
-/* ---- monmap_text.c ---- */
-
-#define FSID_TEXT 37
-
-const char *fsid_text(const uint8_t fsid[CEPH_FSID_BYTES], char buf[FSID_TEXT]);
-/* Line by line as `ceph mon dump` does, times in the local zone. */
-void monmap_print(FILE *out, const struct monmap *map);
-/* One line, with the names that `ceph mon dump -f json` uses. */
-void monmap_print_json(FILE *out, const struct monmap *map);
 
 #endif

@@ -9,8 +9,10 @@
 #ifndef MSGRLAB_SCENARIOS_PEER_SERVE_H
 #define MSGRLAB_SCENARIOS_PEER_SERVE_H
 
+#include "scenarios/peer/mon_messages.h"
+#include "scenarios/peer/monmap_text.h"
+#include "scenarios/peer/node.h"
 #include "scenarios/peer/osdmap.h"
-#include "scenarios/peer/peer.h"
 #include "scenarios/peer/reasons.h"
 
 #define MON_NAME "msgrlab"
