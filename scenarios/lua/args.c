@@ -7,7 +7,7 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
-#include "scenarios/lua/host.h"
+#include "scenarios/lua/sandbox.h"
 
 int args_unknown(lua_State *L, const char *what, const char *kind, const char *word,
                  const char *const *names, size_t n)

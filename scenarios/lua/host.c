@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* host.c: the life of a Lua state, and scripts loaded and called in it. */
 #include "scenarios/lua/host.h"
 
 #include <stdlib.h>
@@ -6,89 +7,9 @@
 
 #include "engine/util.h"
 #include "scenarios/base/text.h"
-#include "scenarios/base/words.h"
-
-#define HOOK_EVERY 1000
-#define TRACEBACK_MAX 12
-#define GLOBALS_MAX 200 /* that are looked at for a misspelt one */
-
-/* ---- limits ------------------------------------------------------------------------ */
-
-static void *allocate(void *arg, void *ptr, size_t old, size_t size)
-{
-    struct lua_host *host = arg;
-    void *grown;
-
-    old = ptr != NULL ? old : 0; /* else it tells the kind of object */
-    if (size == 0) {
-        free(ptr);
-        host->memory -= old;
-        return NULL;
-    }
-    if (size > old && host->memory + (size - old) > host->opts.memory_max) {
-        return NULL;
-    }
-    grown = realloc(ptr, size);
-    if (grown != NULL) {
-        host->memory = host->memory - old + size;
-        host->memory_peak = MAX(host->memory_peak, host->memory);
-    }
-    return grown;
-}
-
-static void stop_script(lua_State *L, struct lua_host *host, enum lua_host_stop stop)
-{
-    host->stop = stop;
-    if (stop == LUA_HOST_INSTRUCTION_LIMIT) {
-        luaL_error(L,
-                   "the script ran for more than %I instructions: an endless loop? "
-                   "(--set instructions=N allows more)",
-                   (lua_Integer)host->opts.instructions_max);
-    }
-    luaL_error(L, "stopped");
-}
-
-void lua_host_charge(lua_State *L, uint64_t n)
-{
-    struct lua_host *host = lua_host_of(L);
-
-    host->instructions += n;
-    if (host->stop != LUA_HOST_RUNNING) {
-        stop_script(L, host, host->stop);
-    }
-    if (host->instructions > host->opts.instructions_max) {
-        stop_script(L, host, LUA_HOST_INSTRUCTION_LIMIT);
-    }
-}
-
-static void on_count(lua_State *L, lua_Debug *ar)
-{
-    (void)ar;
-    lua_host_charge(L, HOOK_EVERY);
-    lua_host_check_stop(L);
-}
-
-void lua_host_check_stop(lua_State *L)
-{
-    struct lua_host *host = lua_host_of(L);
-
-    if (host->opts.is_stopped != NULL && host->opts.is_stopped(host->opts.arg)) {
-        stop_script(L, host, LUA_HOST_STOPPED);
-    }
-}
-
-int lua_host_end(lua_State *L)
-{
-    lua_host_of(L)->stop = LUA_HOST_ENDED;
-    return luaL_error(L, "the script has ended");
-}
+#include "scenarios/lua/sandbox.h"
 
 /* ---- life -------------------------------------------------------------------------- */
-
-struct lua_host *lua_host_of(lua_State *L)
-{
-    return *(struct lua_host **)lua_getextraspace(L);
-}
 
 static int panic(lua_State *L)
 {
@@ -110,7 +31,7 @@ struct lua_host *lua_host_new(const struct lua_host_opts *opts)
     if (host->opts.memory_max == 0) {
         host->opts.memory_max = LUA_HOST_MEMORY;
     }
-    host->L = lua_newstate(allocate, host);
+    host->L = lua_newstate(lua_host_allocate, host);
     if (host->L == NULL) {
         free(host);
         return NULL;
@@ -122,7 +43,7 @@ struct lua_host *lua_host_new(const struct lua_host_opts *opts)
         lua_host_free(host);
         return NULL;
     }
-    lua_sethook(host->L, on_count, LUA_MASKCOUNT, HOOK_EVERY);
+    lua_sethook(host->L, lua_host_count, LUA_MASKCOUNT, LUA_HOST_COUNT);
     return host;
 }
 
@@ -136,130 +57,7 @@ void lua_host_free(struct lua_host *host)
     free(host);
 }
 
-/* ---- errors ------------------------------------------------------------------------ */
-
-/* Lua cuts long names to LUA_IDSIZE; a message shows the whole one. */
-static const char *full_name(const struct lua_host *host, const char *short_src)
-{
-    return host->name != NULL && strcmp(short_src, host->short_name) == 0 ? host->name
-                                                                          : short_src;
-}
-
-const char *lua_host_where(lua_State *L, char *buf, size_t size)
-{
-    struct lua_host *host = lua_host_of(L);
-    lua_Debug ar;
-
-    for (int level = 0; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0) {
-            snprintf(buf, size, "%s:%d", full_name(host, ar.short_src), ar.currentline);
-            return buf;
-        }
-    }
-    snprintf(buf, size, "?");
-    return buf;
-}
-
-static void append(struct lua_host *host, const char *text)
-{
-    size_t len = strlen(host->error);
-
-    snprintf(host->error + len, sizeof(host->error) - len, "%s", text);
-}
-
-/* "attempt to call a nil value (global 'nodes')": a word that was misspelt, or one that is
- * not in the sandbox. */
-static void append_hint(lua_State *L, struct lua_host *host, const char *message)
-{
-    static const char *const absent[] = {"io",    "os",       "require",
-                                         "debug", "package",  "dofile",
-                                         "load",  "loadfile", "coroutine"};
-    const char *names[GLOBALS_MAX], *at = strstr(message, "(global '"), *meant;
-    char word[40];
-    size_t n = 0;
-
-    if (at == NULL || !lua_checkstack(L, 4) ||
-        sscanf(at, "(global '%39[A-Za-z0-9_]')", word) != 1) {
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
-        if (strcmp(word, absent[i]) == 0) {
-            append(host, ": scripts run in a sandbox, where it is not to be had");
-            return;
-        }
-    }
-    lua_pushglobaltable(L);
-    for (lua_pushnil(L); n < GLOBALS_MAX && lua_next(L, -2) != 0; lua_pop(L, 1)) {
-        if (lua_type(L, -2) == LUA_TSTRING) {
-            names[n++] = lua_tostring(L, -2); /* the table keeps it */
-        }
-    }
-    meant = words_suggest(word, names, n);
-    if (meant != NULL) {
-        append(host, "; did you mean '");
-        append(host, meant);
-        append(host, "'?");
-    }
-}
-
-/* The message behind its position, with the full name of the script. */
-static void write_message(lua_State *L, struct lua_host *host, const char *message)
-{
-    size_t n = strlen(host->short_name);
-    char where[700];
-
-    host->error[0] = '\0';
-    if (n > 0 && strncmp(message, host->short_name, n) == 0 && message[n] == ':') {
-        append(host, host->name);
-        message += n;
-    } else if (strcmp(lua_host_where(L, where, sizeof(where)), "?") != 0) {
-        append(host, where);
-        append(host, ": ");
-    }
-    append(host, message);
-}
-
-/* "  in function 'f', x.lua:3", one line for each level that is the script's own. */
-static void append_traceback(lua_State *L, struct lua_host *host)
-{
-    lua_Debug ar;
-    int shown = 0;
-
-    for (int level = 1; lua_getstack(L, level, &ar) && shown < TRACEBACK_MAX; level++) {
-        char line[300];
-
-        lua_getinfo(L, "Sln", &ar);
-        if (ar.currentline <= 0) {
-            continue;
-        }
-        snprintf(line, sizeof(line), "\n  at %s:%d%s%s%s", full_name(host, ar.short_src),
-                 ar.currentline, ar.name != NULL ? " in '" : "",
-                 ar.name != NULL ? ar.name : "", ar.name != NULL ? "'" : "");
-        append(host, line);
-        shown++;
-    }
-}
-
-/* The handler of every protected call: keeps the text outside of Lua, where no memory limit
- * can take it. */
-static int on_error(lua_State *L)
-{
-    struct lua_host *host = lua_host_of(L);
-
-    if (lua_type(L, 1) == LUA_TSTRING) {
-        write_message(L, host, lua_tostring(L, 1));
-        append_hint(L, host, lua_tostring(L, 1));
-    } else {
-        char text[64];
-
-        snprintf(text, sizeof(text), "error with a %s instead of a message",
-                 luaL_typename(L, 1));
-        write_message(L, host, text);
-    }
-    append_traceback(L, host);
-    return 1;
-}
+/* ---- calling ------------------------------------------------------------------------ */
 
 bool lua_host_call(struct lua_host *host, int n_args, int n_results)
 {
@@ -268,7 +66,7 @@ bool lua_host_call(struct lua_host *host, int n_args, int n_results)
     int rc;
 
     host->error[0] = '\0';
-    lua_pushcfunction(L, on_error);
+    lua_pushcfunction(L, lua_host_on_error);
     lua_insert(L, handler);
     rc = lua_pcall(L, n_args, n_results, handler);
     lua_remove(L, handler);

@@ -80,9 +80,14 @@ void lua_host_charge(lua_State *L, uint64_t n);
 /* "scenarios/x.lua:12" of the script's line that is being executed; "?" outside. */
 const char *lua_host_where(lua_State *L, char *buf, size_t size);
 
-/* sandbox.c: opens the libraries. Called under protection. */
-int lua_sandbox_open(lua_State *L);
-/* Pushes what print shows: no address in it. */
-void lua_sandbox_tostring(lua_State *L, int idx);
+/* ---- between the files of a host ---- */
+
+/* limits.c: lua_Alloc and lua_Hook of a state; the hook counts LUA_HOST_COUNT. */
+#define LUA_HOST_COUNT 1000
+void *lua_host_allocate(void *arg, void *ptr, size_t old, size_t size);
+void lua_host_count(lua_State *L, lua_Debug *ar);
+/* errors.c: the handler of every protected call: keeps the text in host->error, outside of
+ * Lua, where no memory limit can take it. */
+int lua_host_on_error(lua_State *L);
 
 #endif

@@ -14,16 +14,16 @@
  *   loops       functions of table that loop in C are bounded, and what they do counts as
  *               instructions
  *
- * The one thing not bounded by instructions is a pathological pattern (string.find and its
- * like); the time limit of the run ends it.
+ * Functions that go through tables are in sandbox_tables.c. The one thing not bounded by
+ * instructions is a pathological pattern (string.find and its like); the time limit of the
+ * run ends it.
  */
-#include <inttypes.h>
-#include <stdlib.h>
+#include "scenarios/lua/sandbox.h"
+
 #include <string.h>
 
 #include "engine/util.h"
 #include "scenarios/base/keyed.h"
-#include "scenarios/lua/host.h"
 #include "scenarios/lua/sandbox_tables.h"
 
 /* ---- text -------------------------------------------------------------------------- */

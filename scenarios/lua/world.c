@@ -13,6 +13,7 @@
 #include "scenarios/base/words.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
+#include "scenarios/lua/sandbox.h"
 #include "sim/faults/faults.h"
 #include "sim/rdma/personality.h"
 #include "stacks/rdma/rdma_stack.h"
