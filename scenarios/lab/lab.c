@@ -110,6 +110,11 @@ void lab_wait_change(struct lab *lab, uint64_t until_ns)
     }
 }
 
+bool lab_is_stopped(struct lab *lab)
+{
+    return lab->stop_senders || (lab->is_stopped != NULL && lab->is_stopped(lab->stop_arg));
+}
+
 /* ---- life of a node ---------------------------------------------------------------- */
 
 struct lab_node *lab_node_find(struct lab *lab, const char *name)

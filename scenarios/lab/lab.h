@@ -251,6 +251,8 @@ uint64_t lab_now(struct lab *lab);
 void lab_changed(struct lab *lab);
 /* With the lock held: waits for a change, at most until that time; or shorter. */
 void lab_wait_change(struct lab *lab, uint64_t until_ns);
+/* Nobody should wait any more: the end of the story, a time limit, Ctrl-C. Any thread. */
+bool lab_is_stopped(struct lab *lab);
 
 /* ---- nodes (lab.c) ---- */
 

@@ -299,11 +299,6 @@ static void book_as_sent(struct lab_ledger *ledger, uint32_t index, uint64_t flo
     lab_unlock(lab);
 }
 
-static bool is_stopped(struct lab *lab)
-{
-    return lab->stop_senders || (lab->is_stopped != NULL && lab->is_stopped(lab->stop_arg));
-}
-
 /* To wherever the node listens now: it may have another address than when the run began. */
 static int send_by_address(struct lab_ledger *ledger, struct message *msg)
 {
@@ -331,7 +326,7 @@ static int transmit(struct lab_ledger *ledger, struct connection *conn, struct m
         if (rc != -EAGAIN || !wait) {
             break;
         }
-        if (is_stopped(node->lab)) {
+        if (lab_is_stopped(node->lab)) {
             rc = -ECANCELED;
             break;
         }

@@ -7,23 +7,30 @@
 #ifndef MSGRLAB_SCENARIOS_LUA_API_H
 #define MSGRLAB_SCENARIOS_LUA_API_H
 
+#include "scenarios/lab/expect.h"
 #include "scenarios/lab/lab.h"
+#include "scenarios/lab/world.h"
 #include "scenarios/lua/host.h"
-#include "scenarios/run/run.h"
+#include "scenarios/lua/story.h"
 
-/* Opens all of it. Called under protection. */
+/* open.c: opens all of it. Called under protection. */
 int lua_api_open(lua_State *L);
 
+/* story.c: what is told here. */
+struct story *story_of(lua_State *L);
 /* Raises what cannot be done here and now, with -errno `rc`: if the script does not get
  * over it, the run ends as one that cannot run here, or, when a fault of the run is why, as
  * skipped. -EINVAL without a fault is a mistake of the script. */
 int api_cannot(lua_State *L, int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A class of userdata: methods by name; unknown names are errors that suggest one. */
+/* class.c: a class of userdata: methods by name; unknown names are errors that suggest one.
+ */
 void api_class(lua_State *L, const char *class_, const luaL_Reg *methods);
 /* Gives the userdata on top its class. */
 void api_set_class(lua_State *L, const char *class_);
+/* A global whose fields are what `index` answers, and can only be read. */
+void api_view(lua_State *L, const char *name, lua_CFunction index);
 
 /* node.c */
 void api_open_node(lua_State *L);
@@ -70,15 +77,14 @@ void api_call_handler(lua_State *L);
 void api_open_expect(lua_State *L);
 struct expectation *api_test_expectation(lua_State *L, int idx);
 
-/* world.c */
+/* world.c, fault.c, swarm.c, net.c */
 void api_open_world(lua_State *L);
-/* A field of `net` in the simulated world (net.c). */
-int api_net_index(lua_State *L);
-/* fault.c: a field of `fault`, in both worlds. */
 void api_open_fault(lua_State *L);
-int api_fault_index(lua_State *L);
-/* swarm.c: a field of `swarm`, in both worlds. */
-int api_swarm_index(lua_State *L);
+void api_open_swarm(lua_State *L);
+void api_open_net(lua_State *L);
+
+/* wait.c */
+void api_open_wait(lua_State *L);
 /* Runs handlers and waits, until nothing of what is expected is pending. */
 int api_await_expectations(lua_State *L);
 /* Messages still under way have a moment to arrive. */

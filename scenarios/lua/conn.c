@@ -249,7 +249,7 @@ static int conn_send_many(lua_State *L)
             first = i == 0 ? index : first;
             i = n;
         }
-        rc = rc == 0 && run_is_stopped(run_of(L)) ? -ECANCELED : rc;
+        rc = rc == 0 && lab_is_stopped(conn->lab) ? -ECANCELED : rc;
         if (rc < 0) {
             return send_failed(L, rc);
         }
@@ -379,7 +379,7 @@ static int conn_tostring(lua_State *L)
 
 void api_push_message(lua_State *L, struct lab_ledger *ledger, lua_Integer index)
 {
-    struct lab *lab = run_of(L)->lab;
+    struct lab *lab = story_of(L)->lab;
     struct api_message *message;
     uint32_t n;
 
@@ -417,13 +417,13 @@ static int message_tostring(lua_State *L)
 static struct lab_inbox *check_received(lua_State *L)
 {
     const uint64_t *box = luaL_checkudata(L, 1, CLASS_RECEIVED);
-    struct run *run = run_of(L);
+    struct story *story = story_of(L);
 
-    if (run->handling == NULL || *box != run->handlings) {
+    if (story->handling == NULL || *box != story->handlings) {
         luaL_error(L, "a received message lives as long as its handler runs; copy what you "
                       "need from it");
     }
-    return run->handling;
+    return story->handling;
 }
 
 static int received_index(lua_State *L)
@@ -509,7 +509,7 @@ void api_call_handler(lua_State *L)
 {
     uint64_t *box = lua_newuserdatauv(L, sizeof(*box), 0);
 
-    *box = run_of(L)->handlings;
+    *box = story_of(L)->handlings;
     api_set_class(L, CLASS_RECEIVED);
     lua_call(L, 1, 0);
 }

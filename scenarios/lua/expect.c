@@ -28,15 +28,15 @@ static struct expectation *check_expectation(lua_State *L, int idx)
 /* A new one, its userdata on the stack. */
 static struct expectation *push_expectation(lua_State *L, enum expect_kind kind)
 {
-    struct run *run = run_of(L);
+    struct story *story = story_of(L);
     struct expectation **box = lua_newuserdatauv(L, sizeof(*box), 0);
 
-    *box = expect_new(&run->expectations, kind);
+    *box = expect_new(story->expectations, kind);
     if (*box == NULL) {
         luaL_error(L, "expect: a run has at most %d expectations", EXPECTATIONS_MAX);
     }
     lua_host_where(L, (*box)->where, sizeof((*box)->where));
-    (*box)->made_ns = lab_now(run->lab);
+    (*box)->made_ns = lab_now(story->lab);
     api_set_class(L, CLASS);
     return *box;
 }
@@ -143,10 +143,10 @@ static int expect_steps(lua_State *L)
     uint32_t steps;
     char word[24];
 
-    if (run_of(L)->opts.world.no_trace) {
+    if (story_of(L)->world->trace == NULL) {
         return luaL_error(L, "expect.steps needs a trace; run without --no-trace");
     }
-    if (run_of(L)->world.trace_path[0] == '\0') {
+    if (story_of(L)->world->trace_path[0] == '\0') {
         return luaL_error(L, "expect.steps needs a trace, and the word 'steps' is not in "
                              "the script: write it there, or keep one with --trace FILE");
     }

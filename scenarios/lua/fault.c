@@ -13,7 +13,6 @@
 #include "engine/util.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
-#include "scenarios/run/run.h"
 #include "sim/faults/faults.h"
 
 #define CLASS "fault"
@@ -25,7 +24,7 @@ struct api_fault {
 
 static struct sim_faults *faults_of(lua_State *L)
 {
-    return run_of(L)->world.faults;
+    return story_of(L)->world->faults;
 }
 
 /* ---- words ------------------------------------------------------------------------- */
@@ -86,7 +85,7 @@ static uint8_t check_state(lua_State *L, const char *what)
 {
     const char *names[STATE_WATCH_STATES];
     uint8_t states[STATE_WATCH_STATES];
-    const struct world *world = &run_of(L)->world;
+    const struct world *world = story_of(L)->world;
     size_t n = 0;
     int choice;
 
@@ -110,7 +109,7 @@ static uint8_t check_state(lua_State *L, const char *what)
 static void check_node_name(lua_State *L, const char *what, const char *key,
                             char ret[FAULT_NAME])
 {
-    const struct lab *lab = run_of(L)->lab;
+    const struct lab *lab = story_of(L)->lab;
     const char *names[WORLD_NODES_MAX];
     struct lab_node *node;
 
@@ -148,7 +147,7 @@ static enum fault_id check_id(lua_State *L, const char *what)
             what, fault_info((enum fault_id)id)->name, fault_info((enum fault_id)id)->site);
     }
     if (id >= 0 && fault_info((enum fault_id)id)->group == 'L' &&
-        run_of(L)->world.sim == NULL) {
+        story_of(L)->world->sim == NULL) {
         return (enum fault_id)luaL_error(
             L, "%s: %s is done to the simulated network; this world has a real one", what,
             fault_info((enum fault_id)id)->name);
@@ -204,12 +203,12 @@ static void check_trigger(lua_State *L, const char *what, struct fault_rule *rul
     if (args_field(L, 1, "at") != LUA_TNIL) {
         /* Rules go by the clock below the injector; so does the scenario's own os. */
         rule->at_ns =
-            os_monotonic_ns(run_of(L)->world.os) + args_duration(L, 1, what, "at", 0);
+            os_monotonic_ns(story_of(L)->world->os) + args_duration(L, 1, what, "at", 0);
     }
     lua_pop(L, 1);
     rule->duration_ns = args_duration(L, 1, what, "duration", 0);
     if (rule->duration_ns != 0 && rule->at_ns == 0) {
-        rule->at_ns = os_monotonic_ns(run_of(L)->world.os);
+        rule->at_ns = os_monotonic_ns(story_of(L)->world->os);
     }
     rule->nth = (uint32_t)args_integer(L, 1, what, "nth", 0, 1, UINT32_MAX);
     rule->count =
@@ -361,7 +360,7 @@ static int fault_accept(lua_State *L)
     n = (lua_Integer)lua_rawlen(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(L, 1, i);
-        world_accept(&run_of(L)->world,
+        world_accept(story_of(L)->world,
                      1 << args_to_choice(L, -1, "fault.accept", "consequence",
                                          fault_consequence_names,
                                          ARRAY_SIZE(fault_consequence_names)));
@@ -394,7 +393,7 @@ static int fault_fired(lua_State *L)
     return 1;
 }
 
-int api_fault_index(lua_State *L)
+static int fault_index(lua_State *L)
 {
     static const char *const names[] = {"inject", "drop", "reset", "stall",
                                         "accept", "stop", "fired"};
@@ -434,4 +433,5 @@ void api_open_fault(lua_State *L)
         {"fired", rule_fired}, {"stop", rule_stop}, {NULL, NULL}};
 
     api_class(L, CLASS, methods);
+    api_view(L, "fault", fault_index);
 }

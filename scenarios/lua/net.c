@@ -12,7 +12,7 @@
 #include "scenarios/lab/fair.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
-#include "scenarios/run/run.h"
+#include "scenarios/lua/sandbox.h"
 #include "sim/world/net_control.h"
 
 #define RATE_MAX 1000000000000
@@ -20,7 +20,7 @@
 
 static struct sim_world *check_sim(lua_State *L)
 {
-    struct sim_world *sim = run_of(L)->world.sim;
+    struct sim_world *sim = story_of(L)->world->sim;
 
     CHECK(sim != NULL); /* net_index gives these functions out in that world only */
     return sim;
@@ -30,7 +30,7 @@ static struct sim_world *check_sim(lua_State *L)
  * then on whatever is late between them. */
 static void excuse_arguments(lua_State *L)
 {
-    struct lab *lab = run_of(L)->lab;
+    struct lab *lab = story_of(L)->lab;
     struct lab_node *a = api_test_node(L, 1), *b = api_test_node(L, 2);
 
     lab_fair_excuse(lab, a, b);
@@ -46,7 +46,7 @@ static void excuse_arguments(lua_State *L)
 /* The same, for what others would call a fault. */
 static struct sim_world *disturb(lua_State *L)
 {
-    lab_disturb(run_of(L)->lab);
+    lab_disturb(story_of(L)->lab);
     excuse_arguments(L);
     return check_sim(L);
 }
@@ -267,7 +267,7 @@ static int net_partition(lua_State *L)
 static int net_isolate(lua_State *L)
 {
     struct sim_world *sim = disturb(L);
-    struct lab *lab = run_of(L)->lab;
+    struct lab *lab = story_of(L)->lab;
     struct os *a = check_os(L, 1);
 
     for (int i = 0; i < lab->n_nodes; i++) {
@@ -480,7 +480,7 @@ static int net_stats(lua_State *L)
     return 1;
 }
 
-int api_net_index(lua_State *L)
+static int net_index(lua_State *L)
 {
     static const char *const names[] = {"link",        "slot",    "bottleneck", "cut",
                                         "cut_one_way", "heal",    "partition",  "isolate",
@@ -496,4 +496,20 @@ int api_net_index(lua_State *L)
     lua_pushcfunction(
         L, functions[args_to_choice(L, 2, "net", "function", names, ARRAY_SIZE(names))]);
     return 1;
+}
+
+/* The same in a world whose network is not ours. */
+static int needs_simulation(lua_State *L)
+{
+    lua_sandbox_tostring(L, 2); /* shows no address */
+    return luaL_error(L,
+                      "net.%s needs the simulated world (--on sim); this run is --on %s; "
+                      "a script that wants to go on says: if world.name ~= \"sim\" then "
+                      "skip(\"...\") end",
+                      lua_tostring(L, -1), story_of(L)->world->name);
+}
+
+void api_open_net(lua_State *L)
+{
+    api_view(L, "net", story_of(L)->world->sim != NULL ? net_index : needs_simulation);
 }

@@ -139,7 +139,7 @@ static void check_name(lua_State *L, const char *name)
         luaL_error(L, "node: a name has 1 to %d letters, digits, '.', '_' or '-'",
                    LAB_NAME_BYTES - 1);
     }
-    if (lab_node_find(run_of(L)->lab, name) != NULL) {
+    if (lab_node_find(story_of(L)->lab, name) != NULL) {
         luaL_error(L, "node: there is a node '%s' already", name);
     }
 }
@@ -171,7 +171,7 @@ static int api_node(lua_State *L)
     snprintf(opts.name, sizeof(opts.name), "%s", lua_tostring(L, -1));
     read_node(L, 1, &opts);
     box = lua_newuserdatauv(L, sizeof(*box), 0);
-    *box = lab_node_new(run_of(L)->lab, &opts, why, sizeof(why));
+    *box = lab_node_new(story_of(L)->lab, &opts, why, sizeof(why));
     if (*box == NULL) {
         return luaL_error(L, "node: %s", why);
     }
@@ -233,7 +233,7 @@ static int connect_outside(lua_State *L, struct lab_node *a)
     struct lab_conn *conn;
     int rc;
 
-    if (lab_node_find(run_of(L)->lab, text) != NULL) {
+    if (lab_node_find(story_of(L)->lab, text) != NULL) {
         return luaL_error(L,
                           "connect: '%s' is the name of a node; a node is meant by what "
                           "node \"%s\" returned, without quotes: a:connect(%s)",
@@ -333,13 +333,13 @@ static int start_senders(lua_State *L, struct lab_ledger *ledger,
     for (int i = 0; i < k; i++) {
         int rc = lab_sender_start(ledger, spec, n);
 
-        if (rc == -EAGAIN && !spec->strict && lab_is_disturbed(run_of(L)->lab)) {
+        if (rc == -EAGAIN && !spec->strict && lab_is_disturbed(story_of(L)->lab)) {
             uint32_t first;
 
             rc = lab_book_unsent(ledger, spec, n, &first);
-            lab_lock(run_of(L)->lab);
+            lab_lock(story_of(L)->lab);
             ledger->kept += rc == 0 ? n : 0;
-            lab_unlock(run_of(L)->lab);
+            lab_unlock(story_of(L)->lab);
         } else {
             started += rc == 0;
         }
@@ -498,7 +498,7 @@ static int fate_failed(lua_State *L, const char *what, const struct lab_node *no
 {
     if (rc == -EOPNOTSUPP) {
         return luaL_error(L, "%s needs the simulated world (--on sim); this run is --on %s",
-                          what, run_of(L)->world.name);
+                          what, story_of(L)->world->name);
     }
     return luaL_error(L, "%s: node %s %s", what, node->opts.name,
                       rc == -ESRCH ? "does not run" : strerror(-rc));
@@ -544,7 +544,7 @@ static int node_kill(lua_State *L)
     struct lab_node *node = api_check_node(L, 1);
     int how = 0, rc;
 
-    if (run_of(L)->in_handler) {
+    if (story_of(L)->in_handler) {
         return luaL_error(L, "kill: a message handler must not kill a node");
     }
     lua_settop(L, 2);
@@ -570,7 +570,7 @@ static int node_restart(lua_State *L)
         args_table(L, 2, "restart", options, ARRAY_SIZE(options), 0);
         nonce = args_choice(L, 2, "restart", "nonce", nonces, ARRAY_SIZE(nonces));
     }
-    if (run_of(L)->world.sim == NULL) {
+    if (story_of(L)->world->sim == NULL) {
         return fate_failed(L, "restart", node, -EOPNOTSUPP);
     }
     rc = lab_node_restart(node, nonce == 1, why, sizeof(why));

@@ -6,7 +6,6 @@
 #include "engine/util.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
-#include "scenarios/run/run.h"
 #include "sim/campaign/profile.h"
 
 #define VALUES_MAX 1000
@@ -43,15 +42,20 @@ static int swarm_pick(lua_State *L)
                           "the default",
                           knob);
     }
-    lua_rawgeti(L, 2, 1 + (lua_Integer)draw(&run_of(L)->world, knob, (uint64_t)n));
+    lua_rawgeti(L, 2, 1 + (lua_Integer)draw(story_of(L)->world, knob, (uint64_t)n));
     return 1;
 }
 
-int api_swarm_index(lua_State *L)
+static int swarm_index(lua_State *L)
 {
     static const char *const names[] = {"pick"};
 
     args_to_choice(L, 2, "swarm", "function", names, ARRAY_SIZE(names));
     lua_pushcfunction(L, swarm_pick);
     return 1;
+}
+
+void api_open_swarm(lua_State *L)
+{
+    api_view(L, "swarm", swarm_index);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* run.c: tells a scenario, from reading its script to its world's end. */
 #include "scenarios/run/run.h"
 
 #include <errno.h>
@@ -13,25 +14,28 @@
 #include "scenarios/lua/api.h"
 #include "scenarios/run/record.h"
 #include "scenarios/run/run_guard.h"
+#include "scenarios/run/run_impl.h"
 #include "viz/join/join.h"
 #include "viz/trace/trace_reader.h"
 #include "scenarios/base/text.h"
 
 #define LEAK_WAIT_NS                                                                       \
-    (2 * NSEC_PER_SEC) /* threads leave /proc a little after they are joined */
+    (2 * NSEC_PER_SEC)              /* threads leave /proc a little after they are joined */
+#define GRACE_NS (5 * NSEC_PER_SEC) /* from the time limit to the watchdog */
 /* What a simulated run may take beyond its time limit, by its own clock, to end well. */
 #define SIM_GRACE_NS (600 * NSEC_PER_SEC)
 
 /* ---- stopping ---------------------------------------------------------------------- */
 
-bool run_is_stopped(void *arg)
+/* A time limit or Ctrl-C. Any thread. */
+static bool is_stopped(void *arg)
 {
     struct run *run = arg;
     int goes_on = RUN_GOES_ON;
 
     if (interrupt_came()) {
         atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_INTERRUPTED);
-    } else if (os_monotonic_ns(run->world.os) >= run->deadline_ns) {
+    } else if (os_monotonic_ns(run->world.os) >= run->story.deadline_ns) {
         atomic_compare_exchange_strong(&run->stopped, &goes_on, RUN_TIMED_OUT);
     }
     return run->stopped != RUN_GOES_ON;
@@ -67,12 +71,11 @@ static int start_guard(struct run *run, struct run_guard *guard)
     uint64_t real = run->opts.real_timeout_ns;
 
     real = real != 0 ? real : RUN_REAL_TIMEOUT_NS;
-    *guard =
-        (struct run_guard){.soft_ns = sim ? real : UINT64_MAX,
-                           .hard_ns = (sim ? real : run->opts.timeout_ns) + RUN_GRACE_NS,
-                           .on_soft = stop_softly,
-                           .on_hard = bark,
-                           .arg = run};
+    *guard = (struct run_guard){.soft_ns = sim ? real : UINT64_MAX,
+                                .hard_ns = (sim ? real : run->opts.timeout_ns) + GRACE_NS,
+                                .on_soft = stop_softly,
+                                .on_hard = bark,
+                                .arg = run};
     return run_guard_start(guard);
 }
 
@@ -167,19 +170,24 @@ static bool is_optional(const struct run_opts *opts)
     return opts->for_stack && strcmp(opts->world.on, "sim") != 0;
 }
 
+static void skip(struct run *run, bool by_fault, const char *prefix, const char *reason)
+{
+    run->skipped = true;
+    run->skip_by_fault = by_fault;
+    snprintf(run->skip_reason, sizeof(run->skip_reason), "%s%s", prefix, reason);
+}
+
 static void fail_script(struct run *run)
 {
-    run->cannot =
-        run->cannot_why[0] != '\0' && strstr(run->host->error, run->cannot_why) != NULL;
+    const char *why = run->story.cannot_why;
+
+    run->cannot = why[0] != '\0' && strstr(run->host->error, why) != NULL;
     if (run->cannot && lab_has_met(run->lab, FC_NO_RESOURCE)) {
-        run->skipped = run->skip_by_fault = true;
-        snprintf(run->skip_reason, sizeof(run->skip_reason), "a fault had it that %s",
-                 run->cannot_why);
+        skip(run, true, "a fault had it that ", why);
         return;
     }
-    if (run->cannot && run->cannot_rc == -ENODEV && is_optional(&run->opts)) {
-        run->skipped = true;
-        snprintf(run->skip_reason, sizeof(run->skip_reason), "%s", run->cannot_why);
+    if (run->cannot && run->story.cannot_rc == -ENODEV && is_optional(&run->opts)) {
+        skip(run, false, "", why);
         return;
     }
     run->script_failed = true;
@@ -194,10 +202,11 @@ static bool call(struct run *run, int n_args)
     if (lua_host_call(run->host, n_args, 0)) {
         return true;
     }
-    if (run->skipped || run->gave_up || run->stopped != RUN_GOES_ON) {
-        return false;
+    if (run->story.skipped) {
+        skip(run, false, "", run->story.skip_reason);
+    } else if (!run->story.gave_up && run->stopped == RUN_GOES_ON) {
+        fail_script(run);
     }
-    fail_script(run);
     return false;
 }
 
@@ -298,24 +307,29 @@ static int set_up(struct run *run)
     struct lua_host_opts host = {.instructions_max = run->opts.instructions_max,
                                  .seed = run->opts.world.seed,
                                  .out = run->out,
-                                 .is_stopped = run_is_stopped,
+                                 .is_stopped = is_stopped,
                                  .arg = run};
 
     run->started_ns = os_monotonic_ns(run->world.os);
-    run->deadline_ns = run->started_ns + run->opts.timeout_ns;
     if (lab_new(&run->world, &run->lab) < 0) {
         return -ENOMEM;
     }
     if (lab_fair_init(run->lab) < 0) {
         return -ENOMEM;
     }
-    run->lab->is_stopped = run_is_stopped;
+    run->story = (struct story){.world = &run->world,
+                                .lab = run->lab,
+                                .expectations = &run->expectations,
+                                .sets = run->opts.sets,
+                                .n_sets = run->opts.n_sets,
+                                .deadline_ns = run->started_ns + run->opts.timeout_ns};
+    run->lab->is_stopped = is_stopped;
     run->lab->stop_arg = run;
     run->host = lua_host_new(&host);
     if (run->host == NULL) {
         return -ENOMEM;
     }
-    run->host->user = run;
+    run->host->user = &run->story;
     return 0;
 }
 
@@ -323,7 +337,7 @@ static int set_up(struct run *run)
  * something that messages are missing. */
 static bool run_came_true(const struct run *run)
 {
-    bool all = !run->script_failed && !run->skipped && !run->gave_up &&
+    bool all = !run->script_failed && !run->skipped && !run->story.gave_up &&
                run->stopped == RUN_GOES_ON;
 
     for (const struct expectation *e = run->expectations.first; e != NULL && all;
@@ -523,8 +537,7 @@ static void finish_pcap(struct run *run)
 /* Nothing was run: the world is not here. */
 static void skip_all(struct run *run, const char *why)
 {
-    run->skipped = true;
-    snprintf(run->skip_reason, sizeof(run->skip_reason), "%s", why);
+    skip(run, false, "", why);
     fprintf(run->out, "scenario      %s\n", run->opts.script);
     run_sign(run, run_summary_skip(run), "");
 }
@@ -537,6 +550,19 @@ static const char *why_unreadable(const char *text, size_t len, int rc)
         return "it is a folder, and no script";
     }
     return rc == -EFBIG ? "it is longer than 4 MiB" : rc < 0 ? strerror(-rc) : wrong;
+}
+
+/*
+ * Whether expect.steps may be called, which needs the trace in a file. The call itself
+ * comes too late to say so: the first steps of messages that are on their way by then
+ * would be missing; and a file for every run, in case of a call, is what campaigns must
+ * not pay. So the word decides. Where only a comment has it, a file is written that nobody
+ * reads; a script that has another name for the call is told by it what to do
+ * (lua/expect.c).
+ */
+static bool speaks_of_steps(const char *text, size_t len)
+{
+    return memmem(text, len, "steps", strlen("steps")) != NULL;
 }
 
 static void run_script_file(struct run *run)
@@ -562,7 +588,7 @@ static void run_script_file(struct run *run)
         return;
     }
     opts->world.log = opts->log;
-    opts->world.steps = memmem(text, run->len, "steps", strlen("steps")) != NULL;
+    opts->world.steps = speaks_of_steps(text, run->len);
     opts->world.time_max_ns = opts->timeout_ns + SIM_GRACE_NS;
     code = world_open(&opts->world, &run->world, why, sizeof(why));
     if (code == EXIT_OK) {

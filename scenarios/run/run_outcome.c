@@ -9,7 +9,7 @@
 
 #include "engine/util.h"
 #include "scenarios/lab/toll.h"
-#include "scenarios/run/run.h"
+#include "scenarios/run/run_impl.h"
 
 static const struct expectation *first_failed(const struct run *run)
 {

@@ -12,7 +12,7 @@
 #include "engine/util.h"
 #include "scenarios/base/words.h"
 #include "scenarios/lab/toll.h"
-#include "scenarios/run/run.h"
+#include "scenarios/run/run_impl.h"
 
 static bool has_outsiders(const struct lab *lab)
 {
