@@ -6,8 +6,8 @@
 #ifndef MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
 #define MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
 
+#include "engine/base/map.h"
 #include "viz/join/join.h"
-#include "viz/join/map.h"
 #include "viz/trace/points.h"
 
 /* In message_of: the record belongs to later messages too. */

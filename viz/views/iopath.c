@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/map.h"
 #include "engine/util.h"
-#include "viz/join/map.h"
 
 /* More boxes than this cannot be read. */
 #define BOXES_MAX 26

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/map.h"
 #include "engine/util.h"
 #include "viz/join/hist.h"
-#include "viz/join/map.h"
 
 /* Rows of the tables; the rest is summed up in the last. */
 #define CENTERS_MAX 16

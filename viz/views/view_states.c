@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/map.h"
 #include "engine/states.h"
 #include "engine/util.h"
 #include "viz/draw/dot.h"
 #include "viz/join/hist.h"
-#include "viz/join/map.h"
 #include "viz/views/view.h"
 
 #define STATES_MAX 24

@@ -4,8 +4,8 @@
  *
  * Nothing is ever removed and nobody walks the map, so no order comes out of it.
  */
-#ifndef MSGRLAB_VIZ_JOIN_MAP_H
-#define MSGRLAB_VIZ_JOIN_MAP_H
+#ifndef MSGRLAB_ENGINE_BASE_MAP_H
+#define MSGRLAB_ENGINE_BASE_MAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
