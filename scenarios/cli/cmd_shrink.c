@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/map.h"
 #include "engine/util.h"
 #include "scenarios/base/interrupt.h"
 #include "scenarios/base/words.h"
@@ -140,51 +141,27 @@ static char *write_items(const struct shrink_item *items, size_t n, bool narrate
 
 /* ---- in a child: does it fail? ------------------------------------------------- */
 
-/* Which items the run came to: by hash of their names, open addressing. */
+/* Which items the run came to. Two places of one hash would be taken for each other: then
+ * an item is kept that could go. */
 struct usage {
-    const struct shrink_item *items;
     bool *used;
-    uint32_t *slots; /* number of an item, from 1 */
-    size_t size;
+    struct map items; /* hash of a place -> number of an item */
 };
 
-static uint64_t hash_word(uint64_t hash, const char *word)
+static uint64_t hash_of_place(const char *site, const char *actor, uint32_t occurrence)
 {
-    for (; *word != '\0'; word++) {
-        hash = sim_mix(hash, (uint8_t)*word);
-    }
-    return hash;
-}
-
-static uint32_t *usage_slot(const struct usage *u, const char *site, const char *actor,
-                            uint32_t occurrence)
-{
-    size_t at = sim_mix(hash_word(hash_word(0, site), actor), occurrence) & (u->size - 1);
-
-    while (u->slots[at] != 0) {
-        const struct shrink_item *it = &u->items[u->slots[at] - 1];
-
-        if (it->occurrence == occurrence && strcmp(it->site, site) == 0 &&
-            strcmp(it->actor, actor) == 0) {
-            break;
-        }
-        at = (at + 1) & (u->size - 1);
-    }
-    return &u->slots[at];
+    return sim_mix(sim_mix_text(sim_mix_text(0, site), actor), occurrence);
 }
 
 static void usage_init(struct usage *u, const struct shrink_item *items, size_t n,
                        bool *used)
 {
-    *u = (struct usage){.items = items, .used = used, .size = 16};
-    while (u->size < n * 2) {
-        u->size *= 2;
-    }
-    u->slots = calloc(u->size, sizeof(*u->slots));
-    CHECK(u->slots != NULL);
+    *u = (struct usage){.used = used};
     for (size_t i = 0; i < n; i++) {
-        *usage_slot(u, items[i].site, items[i].actor, items[i].occurrence) =
-            (uint32_t)i + 1;
+        const struct shrink_item *it = &items[i];
+        uint64_t place = hash_of_place(it->site, it->actor, it->occurrence);
+
+        CHECK(map_put(&u->items, place, i) == 0);
         used[i] = false;
     }
 }
@@ -193,11 +170,12 @@ static void on_decision(void *arg, const struct sim_decisions *d,
                         const struct sim_decision *it)
 {
     struct usage *u = arg;
-    uint32_t i =
-        *usage_slot(u, sim_site_name(it->site), d->names[it->actor], it->occurrence);
+    uint64_t place =
+        hash_of_place(sim_site_name(it->site), d->names[it->actor], it->occurrence);
+    uint64_t i = map_get(&u->items, place, MAP_NONE);
 
-    if (i != 0) {
-        u->used[i - 1] = true;
+    if (i != MAP_NONE) {
+        u->used[i] = true;
     }
 }
 

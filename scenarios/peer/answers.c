@@ -125,7 +125,7 @@ static void send_config(struct question *q)
 }
 
 /* What may be subscribed to. A client says the first epoch it lacks. */
-static const struct map {
+static const struct cluster_map {
     const char *name;
     uint64_t last; /* epoch to send; what begins later has nothing to send */
     void (*send)(struct question *q); /* NULL: a real monitor has nothing to say, either */
@@ -153,7 +153,7 @@ static bool is_log(const char *name)
     return false;
 }
 
-static const struct map *find_map(const char *name)
+static const struct cluster_map *find_map(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
         if (strcmp(maps[i].name, name) == 0) {
@@ -171,7 +171,7 @@ static bool answer_get_map(struct question *q)
 
 static bool answer_subscription(struct question *q, const struct mon_subscription *f)
 {
-    const struct map *map = find_map(f->what);
+    const struct cluster_map *map = find_map(f->what);
 
     if (map == NULL && !is_log(f->what)) {
         fprintf(q->line, " -> no such map as %s", f->what);

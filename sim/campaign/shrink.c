@@ -361,11 +361,11 @@ static bool lower_values(struct shrinking *s)
 static bool try_best(struct shrinking *s)
 {
     struct candidate c = {.items = s->best, .n = s->n, .key = shrink_key_of(s->best, s->n)};
-    struct answers kept = s->answers;
+    struct map kept = s->answers;
 
-    s->answers = (struct answers){0}; /* really, not from memory */
+    s->answers = (struct map){0}; /* really, not from memory */
     shrink_try_all(s, &c, 1);
-    free(s->answers.slots);
+    map_fini(&s->answers);
     s->answers = kept;
     if (c.known && c.fails) {
         shrink_adopt(s, &c);
@@ -442,7 +442,7 @@ int shrink(const struct shrink_opts *opts, struct shrink_item *items, size_t *n,
     *n = s.n;
     s.progress.left = s.n;
     *ret_progress = s.progress;
-    free(s.answers.slots);
+    map_fini(&s.answers);
     process_unshare(s.used, s.used_bytes);
     return rc;
 }

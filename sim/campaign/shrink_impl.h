@@ -6,6 +6,7 @@
 #ifndef MSGRLAB_SIM_CAMPAIGN_SHRINK_IMPL_H
 #define MSGRLAB_SIM_CAMPAIGN_SHRINK_IMPL_H
 
+#include "engine/base/map.h"
 #include "sim/campaign/shrink.h"
 
 /* A set of decisions to try: the best so far without some, or with another value. */
@@ -18,19 +19,11 @@ struct candidate {
     bool fails;
 };
 
-struct answers { /* open addressing */
-    struct answer {
-        uint64_t key; /* 0: empty */
-        bool fails;
-    } * slots; /* owned */
-    size_t size, used;
-};
-
 struct shrinking {
     const struct shrink_opts *opts;
     struct shrink_item *best; /* borrowed: the caller's */
     size_t n;
-    struct answers answers;
+    struct map answers; /* shrink_key_of -> whether it fails */
     struct shrink_progress progress;
     uint64_t began_ns, attempt_max_ns;
     uint64_t stand_ins_end; /* attempts after which no more are tried */
@@ -43,7 +36,7 @@ struct shrinking {
 /* What tells one set of decisions from another. */
 uint64_t shrink_key_of(const struct shrink_item *items, size_t n);
 /* What came of a set of decisions; it is not tried again. */
-void shrink_remember(struct answers *a, uint64_t key, bool fails);
+void shrink_remember(struct map *answers, uint64_t key, bool fails);
 /* Fills `known` and `fails` of all of them. */
 void shrink_try_all(struct shrinking *s, struct candidate *candidates, unsigned n);
 /* The candidate fails as the first run did: it is the best so far. */

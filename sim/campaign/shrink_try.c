@@ -16,72 +16,23 @@
 
 /* ---- what was tried before ---------------------------------------------------------- */
 
-static uint64_t hash_name(const char *name)
-{
-    uint64_t hash = 0;
-
-    for (; *name != '\0'; name++) {
-        hash = sim_mix(hash, (uint8_t)*name);
-    }
-    return hash;
-}
-
 uint64_t shrink_key_of(const struct shrink_item *items, size_t n)
 {
     uint64_t key = sim_mix(0, n);
 
     for (size_t i = 0; i < n; i++) {
-        key = sim_mix(key, hash_name(items[i].site));
-        key = sim_mix(key, hash_name(items[i].actor));
+        key = sim_mix(key, sim_mix_text(0, items[i].site));
+        key = sim_mix(key, sim_mix_text(0, items[i].actor));
         key = sim_mix(key, items[i].occurrence);
         key = sim_mix(key, items[i].value);
     }
-    return key | 1;
-}
-
-static struct answer *answer_at(struct answer *slots, size_t size, uint64_t key)
-{
-    size_t at = (key >> 1) & (size - 1);
-
-    while (slots[at].key != 0 && slots[at].key != key) {
-        at = (at + 1) & (size - 1);
-    }
-    return &slots[at];
+    return key;
 }
 
 /* Without memory it is forgotten, and tried again. */
-void shrink_remember(struct answers *a, uint64_t key, bool fails)
+void shrink_remember(struct map *answers, uint64_t key, bool fails)
 {
-    if ((a->used + 1) * 2 > a->size) {
-        size_t size = MAX(a->size * 2, (size_t)256);
-        struct answer *slots = calloc(size, sizeof(*slots));
-
-        if (slots == NULL) {
-            return;
-        }
-        for (size_t i = 0; i < a->size; i++) {
-            if (a->slots[i].key != 0) {
-                *answer_at(slots, size, a->slots[i].key) = a->slots[i];
-            }
-        }
-        free(a->slots);
-        a->slots = slots;
-        a->size = size;
-    }
-    a->used += answer_at(a->slots, a->size, key)->key == 0;
-    *answer_at(a->slots, a->size, key) = (struct answer){key, fails};
-}
-
-static bool recall(const struct answers *a, uint64_t key, bool *ret_fails)
-{
-    const struct answer *it;
-
-    if (a->size == 0) {
-        return false;
-    }
-    it = answer_at(a->slots, a->size, key);
-    *ret_fails = it->fails;
-    return it->key != 0;
+    (void)map_put(answers, key, fails);
 }
 
 /* ---- one attempt ------------------------------------------------------------------ */
@@ -193,10 +144,12 @@ void shrink_try_all(struct shrinking *s, struct candidate *candidates, unsigned 
 
     for (unsigned i = 0; i < n && !s->stopped; i++) {
         struct candidate *c = &candidates[i];
+        uint64_t fails = map_get(&s->answers, c->key, MAP_NONE);
 
         c->used = s->used + i * s->used_stride;
-        if (recall(&s->answers, c->key, &c->fails)) {
+        if (fails != MAP_NONE) {
             c->known = true;
+            c->fails = fails;
             s->progress.cached++;
             memset(c->used, true, c->n);
         } else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decisions.c: the hash, the override table, the log and its text. */
+/* decisions.c: the hash, the overrides, the log and its text. */
 #include "sim/decide/decisions.h"
 
 #include <ctype.h>
@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "engine/base/array.h"
 #include "engine/util.h"
 
 static const char *const site_names[] = {
@@ -24,7 +25,7 @@ static uint64_t hash_text(const char *text)
     for (; *text != '\0'; text++) {
         hash = (hash ^ (uint8_t)*text) * 0x100000001b3ULL;
     }
-    return sim_mix(hash, 0) | 1; /* 0 marks an empty slot */
+    return sim_mix(hash, 0) | 1;
 }
 
 static uint64_t hash_place(enum sim_site site, uint64_t actor, uint32_t occurrence)
@@ -38,59 +39,6 @@ static uint64_t scale(uint64_t hash, uint64_t n)
     return (uint64_t)(((unsigned __int128)hash * n) >> 64);
 }
 
-/* ---- the table -------------------------------------------------------------------- */
-
-static struct key_value *table_slot(struct key_value *slots, uint32_t size, uint64_t key)
-{
-    uint32_t at = (uint32_t)(key >> 1) & (size - 1);
-
-    while (slots[at].key != 0 && slots[at].key != key) {
-        at = (at + 1) & (size - 1);
-    }
-    return &slots[at];
-}
-
-static bool table_get(const struct key_table *table, uint64_t key, uint64_t *ret)
-{
-    const struct key_value *slot;
-
-    if (table->used == 0) {
-        return false;
-    }
-    slot = table_slot(table->slots, table->size, key);
-    if (slot->key == 0) {
-        return false;
-    }
-    *ret = slot->value;
-    return true;
-}
-
-static int table_put(struct key_table *table, uint64_t key, uint64_t value)
-{
-    struct key_value *slot;
-
-    if ((table->used + 1) * 2 > table->size) {
-        uint32_t size = MAX(16u, table->size * 2);
-        struct key_value *slots = calloc(size, sizeof(*slots));
-
-        if (slots == NULL) {
-            return -ENOMEM;
-        }
-        for (uint32_t i = 0; i < table->size; i++) {
-            if (table->slots[i].key != 0) {
-                *table_slot(slots, size, table->slots[i].key) = table->slots[i];
-            }
-        }
-        free(table->slots);
-        table->slots = slots;
-        table->size = size;
-    }
-    slot = table_slot(table->slots, table->size, key);
-    table->used += slot->key == 0;
-    *slot = (struct key_value){.key = key, .value = value};
-    return 0;
-}
-
 /* ---- life and actors -------------------------------------------------------------- */
 
 void sim_decisions_init(struct sim_decisions *d, uint64_t seed)
@@ -100,8 +48,8 @@ void sim_decisions_init(struct sim_decisions *d, uint64_t seed)
 
 void sim_decisions_fini(struct sim_decisions *d)
 {
-    free(d->overrides.slots);
-    free(d->actors.slots);
+    map_fini(&d->overrides);
+    map_fini(&d->actors);
     free(d->names);
     free(d->log);
     memset(d, 0, sizeof(*d));
@@ -120,14 +68,14 @@ static void copy_word(char *to, const char *from, size_t size)
 
 void sim_actor_init(struct sim_decisions *d, struct sim_actor *actor, const char *name)
 {
-    uint64_t same = 0, key;
     char word[SIM_ACTOR_NAME - 12];
+    uint64_t same, key;
 
     *actor = (struct sim_actor){0};
     copy_word(word, name, sizeof(word));
     key = hash_text(word);
-    table_get(&d->actors, key, &same);
-    CHECK(table_put(&d->actors, key, same + 1) == 0);
+    same = map_get(&d->actors, key, 0);
+    CHECK(map_put(&d->actors, key, same + 1) == 0);
     snprintf(actor->name, sizeof(actor->name), "%s", word);
     if (same != 0) {
         snprintf(actor->name, sizeof(actor->name), "%s.%" PRIu32, word, (uint32_t)same + 1);
@@ -140,35 +88,23 @@ void sim_actor_init(struct sim_decisions *d, struct sim_actor *actor, const char
 /* Where the log keeps the name of this actor. */
 static uint32_t name_index(struct sim_decisions *d, const struct sim_actor *actor)
 {
-    uint64_t index = d->n_names, key = sim_mix(actor->key, 1) | 1;
+    uint64_t key = sim_mix(actor->key, 1) | 1, index = map_get(&d->actors, key, MAP_NONE);
 
-    if (table_get(&d->actors, key, &index)) {
+    if (index != MAP_NONE) {
         return (uint32_t)index;
     }
-    CHECK(table_put(&d->actors, key, index) == 0);
-    if ((d->n_names & (d->n_names - 1)) ==
-        0) { /* 0 and each power of two: room is used up */
-        size_t cap = MAX(1u, d->n_names * 2);
-        char(*names)[SIM_ACTOR_NAME] = realloc(d->names, cap * sizeof(*names));
-
-        CHECK(names != NULL);
-        d->names = names;
-    }
-    memcpy(d->names[d->n_names++], actor->name, SIM_ACTOR_NAME);
-    return (uint32_t)index;
+    CHECK(map_put(&d->actors, key, d->n_names) == 0);
+    d->names = array_grow(d->names, d->n_names, sizeof(*d->names));
+    CHECK(d->names != NULL);
+    memcpy(d->names[d->n_names], actor->name, SIM_ACTOR_NAME);
+    return d->n_names++;
 }
 
 static void log_decision(struct sim_decisions *d, enum sim_site site,
                          const struct sim_actor *actor, uint32_t occurrence, uint64_t value)
 {
-    if (d->n_log == d->cap_log) {
-        size_t cap = MAX((size_t)256, d->cap_log * 2);
-        struct sim_decision *log = realloc(d->log, cap * sizeof(*log));
-
-        CHECK(log != NULL);
-        d->log = log;
-        d->cap_log = cap;
-    }
+    d->log = array_grow(d->log, d->n_log, sizeof(*d->log));
+    CHECK(d->log != NULL);
     d->log[d->n_log++] = (struct sim_decision){.site = site,
                                                .actor = name_index(d, actor),
                                                .occurrence = occurrence,
@@ -202,7 +138,7 @@ uint64_t sim_decide(struct sim_decisions *d, enum sim_site site, struct sim_acto
         value = next_of_sequence(d->sequence, site, n);
     }
     if (d->overrides.used != 0) {
-        table_get(&d->overrides, hash_place(site, actor->key, occurrence), &value);
+        value = map_get(&d->overrides, hash_place(site, actor->key, occurrence), value);
     }
     value = MIN(value, n - 1);
     if (value != 0 && d->logging) {
@@ -274,7 +210,8 @@ int sim_decisions_override(struct sim_decisions *d, enum sim_site site, const ch
                            uint32_t occurrence, uint64_t value)
 {
     d->overridden[site]++;
-    return table_put(&d->overrides, hash_place(site, hash_text(actor), occurrence), value);
+    return map_put(&d->overrides, hash_place(site, hash_text(actor), occurrence),
+                   MIN(value, UINT64_MAX - 1)); /* the largest n - 1 there is */
 }
 
 /* A decimal number up to `max` that is the whole word. */

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/map.h"
 #include "sim/decide/fault_list.h"
 
 // clang-format off
@@ -90,16 +91,6 @@ struct sim_sequence {
     uint16_t *site;
 };
 
-struct key_value {
-    uint64_t key, value; /* key 0: an empty slot */
-};
-
-/* Open addressing, at most half full. */
-struct key_table {
-    struct key_value *slots; /* owned; `size` of them, a power of two */
-    uint32_t size, used;
-};
-
 struct sim_decisions {
     uint64_t seed;
     bool defaults; /* replay: 0 wherever there is no override */
@@ -107,13 +98,13 @@ struct sim_decisions {
     /* Of 1024 choices at this site, so many are drawn from 0 .. n-1; the others are 0. */
     uint16_t rate[SIM_SITE_COUNT];
     struct sim_sequence *sequence;       /* borrowed; NULL: none */
-    struct key_table overrides;          /* H(site, actor, occurrence) -> value */
+    struct map overrides;                /* H(site, actor, occurrence) -> value */
     uint32_t overridden[SIM_SITE_COUNT]; /* how many of them a site has */
-    struct key_table actors; /* hash of a name -> how many have it; and -> its index */
+    struct map actors; /* hash of a name -> how many have it; and -> its index */
     char (*names)[SIM_ACTOR_NAME]; /* owned: the actors that are in the log */
     uint32_t n_names;
     struct sim_decision *log; /* owned */
-    size_t n_log, cap_log;
+    size_t n_log;
     uint64_t made; /* choices so far */
     /* Called for each choice that is logged, as it is made: for who must know them even if
      * the process dies. NULL: nobody. */
@@ -173,6 +164,14 @@ static inline uint64_t sim_mix(uint64_t state, uint64_t word)
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
     return z ^ (z >> 31);
+}
+/* The same for each byte of a text. */
+static inline uint64_t sim_mix_text(uint64_t state, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        state = sim_mix(state, (uint8_t)*text);
+    }
+    return state;
 }
 
 #endif

@@ -4,15 +4,14 @@
 
 #include <string.h>
 
+#include "engine/base/array.h"
 #include "engine/util.h"
-#include "sim/decide/decisions.h"
 
 void lock_order_fini(struct lock_order *o)
 {
     free(o->edges);
-    free(o->pairs);
+    map_fini(&o->pairs);
     o->edges = NULL;
-    o->pairs = NULL;
 }
 
 struct lock_id lock_order_id(struct lock_order *o, const char *name)
@@ -67,14 +66,8 @@ static void add_edge(struct lock_order *o, int from, int to, const char *thread)
 {
     struct lock_edge *edge;
 
-    if (o->n_edges == o->cap_edges) {
-        size_t cap = MAX((size_t)16, o->cap_edges * 2);
-        struct lock_edge *edges = realloc(o->edges, cap * sizeof(*edges));
-
-        CHECK(edges != NULL);
-        o->edges = edges;
-        o->cap_edges = cap;
-    }
+    o->edges = array_grow(o->edges, o->n_edges, sizeof(*o->edges));
+    CHECK(o->edges != NULL);
     edge = &o->edges[o->n_edges++];
     *edge = (struct lock_edge){.from = (uint8_t)from, .to = (uint8_t)to};
     snprintf(edge->thread, sizeof(edge->thread), "%s", thread);
@@ -107,51 +100,19 @@ static bool add_classes(struct lock_order *o, int from, int to, const char *thre
 
 /* ---- pairs ------------------------------------------------------------------------ */
 
-static uint64_t *find_pair(uint64_t *pairs, uint32_t cap, uint64_t pair)
-{
-    uint32_t at = (uint32_t)sim_mix(0, pair) & (cap - 1);
-
-    while (pairs[at] != 0 && pairs[at] != pair) {
-        at = (at + 1) & (cap - 1);
-    }
-    return &pairs[at];
-}
-
-static void grow_pairs(struct lock_order *o)
-{
-    uint32_t cap = MAX(64u, o->cap_pairs * 2);
-    uint64_t *pairs = calloc(cap, sizeof(*pairs));
-
-    CHECK(pairs != NULL);
-    for (uint32_t i = 0; i < o->cap_pairs; i++) {
-        if (o->pairs[i] != 0) {
-            *find_pair(pairs, cap, o->pairs[i]) = o->pairs[i];
-        }
-    }
-    free(o->pairs);
-    o->pairs = pairs;
-    o->cap_pairs = cap;
-}
-
 static bool add_pair(struct lock_order *o, struct lock_id from, struct lock_id to,
                      const char *thread, char *text, size_t size)
 {
     uint64_t pair = (uint64_t)from.number << 32 | to.number;
     uint64_t reverse = (uint64_t)to.number << 32 | from.number;
-    uint64_t *slot;
 
-    if ((o->n_pairs + 1) * 2 > o->cap_pairs) {
-        grow_pairs(o);
-    }
-    if (*find_pair(o->pairs, o->cap_pairs, reverse) != 0) {
+    if (map_get(&o->pairs, reverse, 0) != 0) {
         snprintf(text, size,
                  "%s takes two mutexes \"%s\"; before, they were taken in the other order",
                  thread, o->name[to.class]);
         return false;
     }
-    slot = find_pair(o->pairs, o->cap_pairs, pair);
-    o->n_pairs += *slot == 0;
-    *slot = pair;
+    CHECK(map_put(&o->pairs, pair, 1) == 0);
     return true;
 }
 

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/map.h"
+
 #define LOCK_CLASSES_MAX 64 /* more are not watched */
 #define LOCK_NAME 40
 
@@ -28,9 +30,8 @@ struct lock_order {
     int n;
     uint64_t after[LOCK_CLASSES_MAX]; /* bit b of [a]: there is an edge from a to b */
     struct lock_edge *edges;          /* owned; in the order in which they came */
-    size_t n_edges, cap_edges;
-    uint64_t *pairs; /* owned: a hash table of (first << 32 | second); 0: an empty slot */
-    uint32_t n_pairs, cap_pairs;
+    size_t n_edges;
+    struct map pairs; /* first << 32 | second -> 1 */
     uint32_t next_id;
 };
 

@@ -29,7 +29,7 @@ static uint32_t add_wire(struct join *join)
     struct wire *grown = array_grow(join->wires, join->n_wires, sizeof(*join->wires));
 
     if (grown == NULL) {
-        return MAP_NONE;
+        return JOIN_NONE;
     }
     join->wires = grown;
     join->wires[join->n_wires] = (struct wire){0};
@@ -43,16 +43,16 @@ static uint32_t add_socket(struct join *join, uint64_t link)
     struct socket *s;
 
     if (grown == NULL) {
-        return MAP_NONE;
+        return JOIN_NONE;
     }
     join->sockets = grown;
     s = &join->sockets[join->n_sockets];
-    *s = (struct socket){.dialler = MAP_NONE};
+    *s = (struct socket){.dialler = JOIN_NONE};
     s->wire[0] = add_wire(join);
     s->wire[1] = add_wire(join);
-    if (s->wire[0] == MAP_NONE || s->wire[1] == MAP_NONE ||
-        (link != 0 && !map_put(&join->by_link, link, (uint32_t)join->n_sockets))) {
-        return MAP_NONE;
+    if (s->wire[0] == JOIN_NONE || s->wire[1] == JOIN_NONE ||
+        (link != 0 && map_put(&join->by_link, link, join->n_sockets) < 0)) {
+        return JOIN_NONE;
     }
     return (uint32_t)join->n_sockets++;
 }
@@ -61,10 +61,10 @@ static uint32_t add_socket(struct join *join, uint64_t link)
  * until a CONN_SOCKET record says better. */
 static struct conn *conn_of(struct join *join, uint32_t object)
 {
-    uint32_t at = map_get(&join->by_object, object);
+    uint32_t at = (uint32_t)map_get(&join->by_object, object, JOIN_NONE);
     struct conn *grown;
 
-    if (at != MAP_NONE) {
+    if (at != JOIN_NONE) {
         return &join->conns[at];
     }
     grown = array_grow(join->conns, join->n_conns, sizeof(*join->conns));
@@ -73,8 +73,8 @@ static struct conn *conn_of(struct join *join, uint32_t object)
     }
     join->conns = grown;
     at = (uint32_t)join->n_conns;
-    join->conns[at] = (struct conn){.socket = MAP_NONE, .object = object};
-    if (!map_put(&join->by_object, object, at)) {
+    join->conns[at] = (struct conn){.socket = JOIN_NONE, .object = object};
+    if (map_put(&join->by_object, object, at) < 0) {
         return NULL;
     }
     join->n_conns++;
@@ -84,11 +84,11 @@ static struct conn *conn_of(struct join *join, uint32_t object)
 /* The wire a connection sends on (out) or receives from. */
 static uint32_t wire_of(struct join *join, struct conn *conn, bool out)
 {
-    if (conn->socket == MAP_NONE) {
+    if (conn->socket == JOIN_NONE) {
         conn->socket = add_socket(join, 0);
     }
-    if (conn->socket == MAP_NONE) {
-        return MAP_NONE;
+    if (conn->socket == JOIN_NONE) {
+        return JOIN_NONE;
     }
     return join->sockets[conn->socket].wire[conn->dialled == out ? 0 : 1];
 }
@@ -96,7 +96,7 @@ static uint32_t wire_of(struct join *join, struct conn *conn, bool out)
 /* The dialler has left its socket, so its link may come again with another one. */
 static void leave_socket(struct join *join, const struct conn *conn)
 {
-    if (conn->socket != MAP_NONE && conn->dialled) {
+    if (conn->socket != JOIN_NONE && conn->dialled) {
         join->sockets[conn->socket].over = true;
     }
 }
@@ -108,17 +108,17 @@ static int enter_socket(struct join *join, struct conn *conn,
                         const struct trace_record *record)
 {
     bool dialled = record->a1 != 0;
-    uint32_t at = record->a0 != 0 ? map_get(&join->by_link, record->a0) : MAP_NONE;
+    uint32_t at = (uint32_t)map_get(&join->by_link, record->a0, JOIN_NONE);
 
     leave_socket(join, conn);
-    if (at != MAP_NONE &&
-        (join->sockets[at].over || (dialled && join->sockets[at].dialler != MAP_NONE))) {
-        at = MAP_NONE;
+    if (at != JOIN_NONE &&
+        (join->sockets[at].over || (dialled && join->sockets[at].dialler != JOIN_NONE))) {
+        at = JOIN_NONE;
     }
-    if (at == MAP_NONE) {
+    if (at == JOIN_NONE) {
         at = add_socket(join, record->a0);
     }
-    if (at == MAP_NONE) {
+    if (at == JOIN_NONE) {
         return -ENOMEM;
     }
     conn->socket = at;
@@ -136,7 +136,7 @@ static int note_call(struct join *join, uint32_t w, enum call_kind kind, uint32_
     struct call_list *list;
     uint32_t *grown;
 
-    if (w == MAP_NONE) {
+    if (w == JOIN_NONE) {
         return -ENOMEM;
     }
     list = &join->wires[w].calls[kind];
@@ -156,7 +156,7 @@ static int add_span(struct join *join, uint32_t w, uint32_t m, uint64_t start,
     struct wire *wire;
     uint32_t *list;
 
-    if (grown == NULL || w == MAP_NONE) {
+    if (grown == NULL || w == JOIN_NONE) {
         return -ENOMEM;
     }
     join->spans = grown;
@@ -181,14 +181,14 @@ static int add_span(struct join *join, uint32_t w, uint32_t m, uint64_t start,
 /* S1 S2 S3 S4 and local delivery: everything that carries a flow by right. */
 static int take_flow_step(struct join *join, const struct trace_record *r, uint32_t record)
 {
-    uint32_t m = r->flow != 0 ? join_message_of_flow(join, r->flow, record) : MAP_NONE;
+    uint32_t m = r->flow != 0 ? join_message_of_flow(join, r->flow, record) : JOIN_NONE;
     struct join_message *message;
     struct conn *conn;
 
     if (r->flow == 0) {
         return 0;
     }
-    if (m == MAP_NONE) {
+    if (m == JOIN_NONE) {
         return -ENOMEM;
     }
     message = &join->messages[m];
@@ -338,7 +338,7 @@ static int take_received(struct join *join, uint32_t w, size_t n_sent, uint32_t 
         uint64_t n = ++join->foreign[r->node];
 
         m = join_add_message(join, (uint64_t)r->node << 48 | JOIN_ID_FOREIGN | n, record);
-        rc = m == MAP_NONE ? -ENOMEM : add_span(join, w, m, r->a1, (uint32_t)r->val);
+        rc = m == JOIN_NONE ? -ENOMEM : add_span(join, w, m, r->a1, (uint32_t)r->val);
         if (rc == 0) {
             join->messages[m].seq = r->a0;
             join->messages[m].type = r->aux;
@@ -413,7 +413,7 @@ static void count_totals(struct join *join)
     for (size_t i = 0; i < join->n_sockets; i++) {
         t->sockets += 1;
         t->sockets_paired +=
-            join->sockets[i].dialler != MAP_NONE && join->sockets[i].accepted;
+            join->sockets[i].dialler != JOIN_NONE && join->sockets[i].accepted;
     }
 }
 

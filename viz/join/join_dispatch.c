@@ -78,7 +78,7 @@ static uint32_t find_delivery(const struct join *join, const struct delivery *li
     if (low < n && list[low].object == key.object && list[low].seq == key.seq) {
         return join->message_of[list[low].record];
     }
-    return MAP_NONE;
+    return JOIN_NONE;
 }
 
 int join_dispatches(struct join *join)
@@ -92,17 +92,17 @@ int join_dispatches(struct join *join)
     for (size_t i = 0; i < count; i++) {
         const struct trace_record *r = trace_reader_record(join->reader, i);
         enum join_step step = join_step_of(r->kind);
-        uint32_t m = MAP_NONE;
+        uint32_t m = JOIN_NONE;
 
         if (step < JOIN_LABELLED || step == JOIN_STEPS || step == JOIN_LOCAL) {
             continue;
         }
         if (r->flow != 0) {
-            m = map_get(&join->by_id, r->flow);
+            m = (uint32_t)map_get(&join->by_id, r->flow, JOIN_NONE);
         } else if (step != JOIN_POST) {
             m = find_delivery(join, list, n, (struct delivery){r->obj, (uint32_t)i, r->a0});
         }
-        if (m != MAP_NONE) {
+        if (m != JOIN_NONE) {
             join_chain(join, m & ~MORE_MESSAGES, (uint32_t)i);
         } else if (step != JOIN_POST) {
             join->totals.dispatches_unmatched++;

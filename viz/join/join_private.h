@@ -6,10 +6,12 @@
 #ifndef MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
 #define MSGRLAB_VIZ_JOIN_JOIN_PRIVATE_H
 
+#include "engine/base/array.h"
 #include "engine/base/map.h"
 #include "viz/join/join.h"
 #include "viz/trace/points.h"
 
+#define JOIN_NONE UINT32_MAX /* instead of an index */
 /* In message_of: the record belongs to later messages too. */
 #define MORE_MESSAGES (1u << 31)
 
@@ -37,7 +39,7 @@ struct call_list {
 struct span {
     uint64_t start, end;
     uint32_t wire, message;
-    uint32_t next; /* the same message on another wire; MAP_NONE */
+    uint32_t next; /* the same message on another wire; JOIN_NONE */
 };
 
 /* One direction of one socket. */
@@ -49,14 +51,14 @@ struct wire {
 
 struct socket {
     uint32_t wire[2]; /* from the dialler, from the accepter */
-    uint32_t dialler; /* object; MAP_NONE: not seen */
+    uint32_t dialler; /* object; JOIN_NONE: not seen */
     bool accepted;    /* the other end was seen */
     bool over;        /* the dialler has left it */
 };
 
 struct conn {
     uint32_t object;
-    uint32_t socket; /* the current one; MAP_NONE */
+    uint32_t socket; /* the current one; JOIN_NONE */
     bool dialled;
 };
 
@@ -73,8 +75,8 @@ struct join {
     struct conn *conns;
     size_t n_conns;
     struct map by_id, by_link, by_object;
-    uint32_t *message_of;  /* by record: first message, MORE_MESSAGES; MAP_NONE */
-    uint32_t *next_of;     /* by record: next of the same message's chain; MAP_NONE */
+    uint32_t *message_of;  /* by record: first message, MORE_MESSAGES; JOIN_NONE */
+    uint32_t *next_of;     /* by record: next of the same message's chain; JOIN_NONE */
     uint64_t foreign[256]; /* messages without a sender, by node */
     struct join_totals totals;
 };

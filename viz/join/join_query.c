@@ -87,11 +87,11 @@ static void renumber(struct join *join, const uint32_t *place, struct join_messa
     for (size_t i = 0; i < trace_reader_count(join->reader); i++) {
         uint32_t m = join->message_of[i];
 
-        if (m != MAP_NONE) {
+        if (m != JOIN_NONE) {
             join->message_of[i] = place[m & ~MORE_MESSAGES] | (m & MORE_MESSAGES);
         }
     }
-    for (uint32_t i = 0; i < join->by_id.size; i++) {
+    for (uint64_t i = 0; i < join->by_id.size; i++) {
         if (join->by_id.entries[i].value != MAP_NONE) {
             join->by_id.entries[i].value = place[join->by_id.entries[i].value];
         }
@@ -144,9 +144,9 @@ const struct join_message *join_message(const struct join *join, size_t i)
 
 size_t join_find(const struct join *join, uint64_t id)
 {
-    uint32_t m = map_get(&join->by_id, id);
+    uint32_t m = (uint32_t)map_get(&join->by_id, id, JOIN_NONE);
 
-    return m == MAP_NONE ? join->n_messages : m;
+    return m == JOIN_NONE ? join->n_messages : m;
 }
 
 size_t join_nth_sent(const struct join *join, uint8_t node, size_t n)
@@ -166,8 +166,8 @@ size_t join_of_record(const struct join *join, size_t record, bool *ret_more)
     uint32_t m = join->message_of[record];
     uint64_t flow = trace_reader_record(join->reader, record)->flow;
 
-    *ret_more = m != MAP_NONE && (m & MORE_MESSAGES);
-    if (m != MAP_NONE) {
+    *ret_more = m != JOIN_NONE && (m & MORE_MESSAGES);
+    if (m != JOIN_NONE) {
         return m & ~MORE_MESSAGES;
     }
     return flow != 0 ? join_find(join, flow) : join->n_messages;
@@ -218,7 +218,7 @@ static enum join_step step_of_call(enum call_kind kind)
     return steps[kind];
 }
 
-/* The read event under which a record of the wire ran; MAP_NONE. */
+/* The read event under which a record of the wire ran; JOIN_NONE. */
 static uint32_t find_read_event(const struct join *join, const struct wire *wire,
                                 uint32_t record)
 {
@@ -240,7 +240,7 @@ static uint32_t find_read_event(const struct join *join, const struct wire *wire
             return list->records[low - 1];
         }
     }
-    return MAP_NONE;
+    return JOIN_NONE;
 }
 
 static size_t put_event(struct join_event *out, size_t max, size_t n, enum join_step step,
@@ -257,7 +257,7 @@ static size_t put_span_calls(const struct join *join, const struct span *span,
                              struct join_event *out, size_t max, size_t n)
 {
     const struct wire *wire = &join->wires[span->wire];
-    uint32_t served = MAP_NONE;
+    uint32_t served = JOIN_NONE;
 
     for (enum call_kind kind = CALL_S5; kind <= CALL_R6; kind++) {
         const struct call_list *list = &wire->calls[kind];
@@ -271,10 +271,10 @@ static size_t put_span_calls(const struct join *join, const struct span *span,
             served = MIN(served, list->records[from]);
         }
     }
-    if (served != MAP_NONE) {
+    if (served != JOIN_NONE) {
         uint32_t event = find_read_event(join, wire, served);
 
-        n = event != MAP_NONE ? put_event(out, max, n, JOIN_R3, event) : n;
+        n = event != JOIN_NONE ? put_event(out, max, n, JOIN_R3, event) : n;
     }
     return n;
 }
@@ -294,12 +294,12 @@ size_t join_events(const struct join *join, size_t i, struct join_event *out, si
     const struct join_message *message = join_message(join, i);
     size_t n = 0;
 
-    for (uint32_t r = message->last == MAP_NONE ? MAP_NONE : message->first; r != MAP_NONE;
-         r = join->next_of[r]) {
+    for (uint32_t r = message->last == JOIN_NONE ? JOIN_NONE : message->first;
+         r != JOIN_NONE; r = join->next_of[r]) {
         n = put_event(out, max, n, join_step_of(trace_reader_record(join->reader, r)->kind),
                       r);
     }
-    for (uint32_t s = message->span; s != MAP_NONE; s = join->spans[s].next) {
+    for (uint32_t s = message->span; s != JOIN_NONE; s = join->spans[s].next) {
         n = put_span_calls(join, &join->spans[s], out, max, n);
     }
     if (n > 0 && max > 0) {
@@ -320,14 +320,14 @@ void join_times(const struct join *join, size_t i, struct join_time *out)
     const struct join_message *message = join_message(join, i);
 
     memset(out, 0, JOIN_STEPS * sizeof(*out));
-    for (uint32_t r = message->last == MAP_NONE ? MAP_NONE : message->first; r != MAP_NONE;
-         r = join->next_of[r]) {
+    for (uint32_t r = message->last == JOIN_NONE ? JOIN_NONE : message->first;
+         r != JOIN_NONE; r = join->next_of[r]) {
         add_time(&out[join_step_of(trace_reader_record(join->reader, r)->kind)], r, r, 1);
     }
-    for (uint32_t s = message->span; s != MAP_NONE; s = join->spans[s].next) {
+    for (uint32_t s = message->span; s != JOIN_NONE; s = join->spans[s].next) {
         const struct span *span = &join->spans[s];
         const struct wire *wire = &join->wires[span->wire];
-        uint32_t served = MAP_NONE;
+        uint32_t served = JOIN_NONE;
 
         for (enum call_kind kind = CALL_S5; kind <= CALL_R6; kind++) {
             const struct call_list *list = &wire->calls[kind];
@@ -343,8 +343,8 @@ void join_times(const struct join *join, size_t i, struct join_time *out)
                 served = MIN(served, list->records[from]);
             }
         }
-        if (served != MAP_NONE &&
-            (served = find_read_event(join, wire, served)) != MAP_NONE) {
+        if (served != JOIN_NONE &&
+            (served = find_read_event(join, wire, served)) != JOIN_NONE) {
             add_time(&out[JOIN_R3], served, served, 1);
         }
     }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/array.h"
 #include "engine/base/map.h"
 #include "engine/util.h"
 
@@ -154,7 +155,7 @@ static struct iopath_edge *edge_of(struct collector *c, enum place from, unsigne
                                    enum place to, unsigned to_lane)
 {
     uint64_t key = edge_key(from, from_lane, to, to_lane);
-    uint32_t at = map_get(&c->by_edge, key);
+    uint64_t at = map_get(&c->by_edge, key, MAP_NONE);
     const struct reference_edge *reference = find_reference(from, to);
     struct iopath_edge **grown, *edge;
 
@@ -170,8 +171,7 @@ static struct iopath_edge *edge_of(struct collector *c, enum place from, unsigne
     if (grown != NULL) {
         c->path->edges = grown;
     }
-    if (edge == NULL || grown == NULL ||
-        !map_put(&c->by_edge, key, (uint32_t)c->path->n_edges)) {
+    if (edge == NULL || grown == NULL || map_put(&c->by_edge, key, c->path->n_edges) < 0) {
         free(edge);
         c->failed = true;
         return NULL;

@@ -45,15 +45,20 @@ struct centers {
 
 /* ---- counting --------------------------------------------------------------------- */
 
+static uint64_t thread_key(const struct trace_record *r)
+{
+    return (uint64_t)r->node << 8 | r->thread;
+}
+
 static struct center *center_of(struct centers *c, const struct view_input *in,
                                 uint32_t object)
 {
-    uint32_t at = map_get(&c->by_object, object);
+    uint64_t at = map_get(&c->by_object, object, MAP_NONE);
     char spare[16];
 
     if (at == MAP_NONE) {
-        at = MIN(c->n, (uint32_t)CENTERS_MAX - 1);
-        c->failed |= !map_put(&c->by_object, object, at);
+        at = MIN(c->n, CENTERS_MAX - 1u);
+        c->failed |= map_put(&c->by_object, object, at) < 0;
         snprintf(c->each[at].name, sizeof(c->each[at].name), "%s",
                  c->n >= CENTERS_MAX
                      ? "other workers"
@@ -66,11 +71,11 @@ static struct center *center_of(struct centers *c, const struct view_input *in,
 static struct event_name *name_of(struct centers *c, const struct view_input *in,
                                   uint64_t string)
 {
-    uint32_t at = map_get(&c->by_string, string);
+    uint64_t at = map_get(&c->by_string, string, MAP_NONE);
 
     if (at == MAP_NONE) {
-        at = MIN(c->n_names, (uint32_t)NAMES_MAX - 1);
-        c->failed |= !map_put(&c->by_string, string, at);
+        at = MIN(c->n_names, NAMES_MAX - 1u);
+        c->failed |= map_put(&c->by_string, string, at) < 0;
         snprintf(c->names[at].name, sizeof(c->names[at].name), "%.47s",
                  c->n_names >= NAMES_MAX
                      ? "others"
@@ -84,12 +89,12 @@ static void take_external(struct centers *c, const struct view_input *in,
                           const struct trace_record *r, struct center *center)
 {
     struct event_name *name = name_of(c, in, r->a1);
-    uint32_t owner = map_get(&c->owner, r->obj);
+    uint64_t owner = map_get(&c->owner, r->obj, MAP_NONE);
     const struct trace_record *post;
 
     if (r->kind == TP_EXT_POST) {
         center->posts++;
-        center->foreign_posts += owner != (uint32_t)(r->node << 8 | r->thread);
+        center->foreign_posts += owner != thread_key(r);
         name->posts++;
     } else if (r->kind == TP_EXT_MERGE) {
         center->merges++;
@@ -153,7 +158,7 @@ static void find_owners(struct centers *c, const struct view_input *in)
         const struct trace_record *r = trace_reader_record(in->reader, i);
 
         if (r->kind == TP_WAIT_ENTER || r->kind == TP_WAIT_EXIT) {
-            c->failed |= !map_put(&c->owner, r->obj, (uint32_t)(r->node << 8 | r->thread));
+            c->failed |= map_put(&c->owner, r->obj, thread_key(r)) < 0;
         }
     }
 }

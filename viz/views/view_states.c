@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/array.h"
 #include "engine/base/map.h"
 #include "engine/states.h"
 #include "engine/util.h"
@@ -68,7 +69,7 @@ static void define_proto(struct machine *m)
 /* Remembers when the object changed; returns when it had before, or 0. */
 static int note_time(struct machine *m, uint32_t object, uint64_t now, uint64_t *ret_before)
 {
-    uint32_t at = map_get(&m->since, object);
+    uint64_t at = map_get(&m->since, object, MAP_NONE);
     uint64_t *grown;
 
     *ret_before = 0;
@@ -83,7 +84,7 @@ static int note_time(struct machine *m, uint32_t object, uint64_t now, uint64_t 
     }
     m->times = grown;
     m->times[m->n_times] = now;
-    return map_put(&m->since, object, (uint32_t)m->n_times++) ? 0 : -ENOMEM;
+    return map_put(&m->since, object, m->n_times++);
 }
 
 static int take_change(struct machine *m, const struct trace_record *r)
