@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/heap.h"
 #include "engine/event_center_stats.h"
 #include "engine/event_driver.h"
 #include "engine/list.h"
@@ -36,9 +37,9 @@ struct file_callback {
 
 /* Embedded by the owner of the timer; zero it, or time_event_init, before first use. */
 struct time_event {
+    struct heap_node node;
     uint64_t deadline_ns;
-    uint64_t id;        /* order of arming breaks ties; 0 = not armed */
-    uint32_t heap_slot; /* where it is in the heap */
+    uint64_t id; /* order of arming breaks ties; 0 = not armed */
     void (*fn)(void *arg, uint64_t id);
     void *arg;
 };
@@ -73,8 +74,7 @@ struct event_center {
     uint32_t n_files;
     struct fired_event *fired; /* owned: CENTER_EVENTS_PER_WAIT places */
 
-    struct time_event **heap; /* owned array of borrowed timers */
-    uint32_t n_timers, cap_timers;
+    struct heap timers; /* of time_event.node */
     uint64_t next_timer_id;
 
     struct os_mutex *external_lock; /* owned */

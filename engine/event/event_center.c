@@ -88,7 +88,7 @@ void event_center_fini(struct event_center *c)
         return;
     }
     CHECK(list_is_empty(&c->external));
-    CHECK(c->n_timers == 0);
+    CHECK(heap_first(&c->timers) == NULL);
     if (c->driver != NULL) {
         c->driver->ops->free(c->driver);
     }
@@ -100,7 +100,7 @@ void event_center_fini(struct event_center *c)
     os_mutex_free(c->os, c->external_lock);
     free(c->files);
     free(c->fired);
-    free(c->heap);
+    heap_fini(&c->timers);
     memset(c, 0, sizeof(*c));
 }
 
@@ -256,56 +256,25 @@ static int run_file_event(struct event_center *c, const struct fired_event *fire
     return ran;
 }
 
-/* ---- time events: a binary heap by (deadline, id) ---- */
+/* ---- time events, by (deadline, id) ---- */
 
-static bool time_less(const struct time_event *a, const struct time_event *b)
+static struct time_event *to_time_event(struct heap_node *node)
 {
+    return container_of(node, struct time_event, node);
+}
+
+static bool time_is_before(const struct heap_node *left, const struct heap_node *right)
+{
+    const struct time_event *a = container_of(left, struct time_event, node);
+    const struct time_event *b = container_of(right, struct time_event, node);
+
     return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns
                                             : a->id < b->id;
 }
 
-static void heap_place(struct event_center *c, struct time_event *t, uint32_t slot)
+static void disarm_timer(struct event_center *c, struct time_event *t)
 {
-    c->heap[slot] = t;
-    t->heap_slot = slot;
-}
-
-static void heap_sift_up(struct event_center *c, struct time_event *t, uint32_t slot)
-{
-    while (slot > 0 && time_less(t, c->heap[(slot - 1) / 2])) {
-        heap_place(c, c->heap[(slot - 1) / 2], slot);
-        slot = (slot - 1) / 2;
-    }
-    heap_place(c, t, slot);
-}
-
-static void heap_sift_down(struct event_center *c, struct time_event *t, uint32_t slot)
-{
-    uint32_t child;
-
-    while ((child = slot * 2 + 1) < c->n_timers) {
-        if (child + 1 < c->n_timers && time_less(c->heap[child + 1], c->heap[child])) {
-            child++;
-        }
-        if (!time_less(c->heap[child], t)) {
-            break;
-        }
-        heap_place(c, c->heap[child], slot);
-        slot = child;
-    }
-    heap_place(c, t, slot);
-}
-
-static void heap_remove(struct event_center *c, struct time_event *t)
-{
-    uint32_t slot = t->heap_slot;
-    struct time_event *last = c->heap[--c->n_timers];
-
-    CHECK(slot <= c->n_timers && (slot == c->n_timers || c->heap[slot] == t));
-    if (last != t) {
-        heap_sift_down(c, last, slot);
-        heap_sift_up(c, last, last->heap_slot);
-    }
+    heap_remove(&c->timers, &t->node, time_is_before);
     t->id = 0;
 }
 
@@ -323,19 +292,13 @@ static int arm_timer(struct event_center *c, struct time_event *t, uint64_t now,
     if (time_event_is_armed(t)) {
         event_center_delete_time_event(c, t);
     }
-    if (c->n_timers == c->cap_timers) {
-        uint32_t cap = MAX(16u, c->cap_timers * 2);
-        struct time_event **heap = realloc(c->heap, cap * sizeof(struct time_event *));
-
-        if (heap == NULL) {
-            return -ENOMEM;
-        }
-        c->heap = heap;
-        c->cap_timers = cap;
-    }
     t->deadline_ns = now + delay_ns;
-    t->id = ++c->next_timer_id;
-    heap_sift_up(c, t, c->n_timers++);
+    t->id = c->next_timer_id + 1;
+    if (heap_add(&c->timers, &t->node, time_is_before) < 0) {
+        t->id = 0;
+        return -ENOMEM;
+    }
+    c->next_timer_id++;
     TRACE(c->os, TIME_ADD, .obj = c->trace_id, .a0 = t->id, .a1 = delay_ns);
     return 0;
 }
@@ -359,7 +322,7 @@ void event_center_delete_time_event(struct event_center *c, struct time_event *t
     CHECK(event_center_in_thread(c));
     if (time_event_is_armed(t)) {
         TRACE(c->os, TIME_DEL, .obj = c->trace_id, .a0 = t->id);
-        heap_remove(c, t);
+        disarm_timer(c, t);
     }
 }
 
@@ -368,17 +331,21 @@ void event_center_delete_time_event(struct event_center *c, struct time_event *t
 static int run_time_events(struct event_center *c)
 {
     uint64_t newest = c->next_timer_id, now;
+    struct heap_node *first;
     int ran = 0;
 
-    if (c->n_timers == 0) {
+    if (heap_first(&c->timers) == NULL) {
         return 0;
     }
     now = os_monotonic_ns(c->os);
-    while (c->n_timers > 0 && c->heap[0]->deadline_ns <= now && c->heap[0]->id <= newest) {
-        struct time_event *t = c->heap[0];
+    while ((first = heap_first(&c->timers)) != NULL) {
+        struct time_event *t = to_time_event(first);
         uint64_t id = t->id, late = now - t->deadline_ns, event, before;
 
-        heap_remove(c, t);
+        if (t->deadline_ns > now || id > newest) {
+            break;
+        }
+        disarm_timer(c, t);
         event = TRACE(c->os, TIME_EVENT, .obj = c->trace_id, .a0 = id, .a1 = late);
         before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
         t->fn(t->arg, id);
@@ -570,14 +537,15 @@ void event_center_submit(struct event_center *c, void (*fn)(void *arg), void *ar
 static int64_t wait_time(struct event_center *c, int64_t timeout_ns)
 {
     int64_t wait = timeout_ns < 0 ? (int64_t)CENTER_WAIT_MAX_NS : timeout_ns;
+    struct heap_node *next = heap_first(&c->timers);
 
     if (atomic_load(&c->external_n) > 0) {
         return 0;
     }
-    if (c->n_timers > 0) {
-        uint64_t now = os_monotonic_ns(c->os), first = c->heap[0]->deadline_ns;
+    if (next != NULL) {
+        uint64_t now = os_monotonic_ns(c->os), due = to_time_event(next)->deadline_ns;
 
-        wait = first <= now ? 0 : MIN(wait, (int64_t)(first - now));
+        wait = due <= now ? 0 : MIN(wait, (int64_t)(due - now));
     }
     return MIN(wait, (int64_t)CENTER_WAIT_MAX_NS);
 }

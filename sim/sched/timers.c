@@ -1,50 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* timers.c: a binary heap. */
+/* timers.c: the heap of timers, and those of one instant. */
 #include "sim/sched/timers.h"
 
 #include "engine/util.h"
 
-static bool is_before(const struct sim_timer *a, const struct sim_timer *b)
+static struct sim_timer *timer_at(const struct sim_timers *t, uint32_t i)
 {
+    return container_of(t->heap.nodes[i], struct sim_timer, node);
+}
+
+static bool timer_is_before(const struct heap_node *left, const struct heap_node *right)
+{
+    const struct sim_timer *a = container_of(left, struct sim_timer, node);
+    const struct sim_timer *b = container_of(right, struct sim_timer, node);
+
     return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void place(struct sim_timers *t, struct sim_timer *timer, uint32_t i)
-{
-    t->heap[i] = timer;
-    timer->slot = i + 1;
-}
-
-static void sift_up(struct sim_timers *t, struct sim_timer *timer, uint32_t i)
-{
-    while (i > 0 && is_before(timer, t->heap[(i - 1) / 2])) {
-        place(t, t->heap[(i - 1) / 2], i);
-        i = (i - 1) / 2;
-    }
-    place(t, timer, i);
-}
-
-static void sift_down(struct sim_timers *t, struct sim_timer *timer, uint32_t i)
-{
-    for (;;) {
-        uint32_t child = 2 * i + 1;
-
-        if (child + 1 < t->n && is_before(t->heap[child + 1], t->heap[child])) {
-            child++;
-        }
-        if (child >= t->n || !is_before(t->heap[child], timer)) {
-            break;
-        }
-        place(t, t->heap[child], i);
-        i = child;
-    }
-    place(t, timer, i);
 }
 
 void sim_timers_fini(struct sim_timers *t)
 {
-    free(t->heap);
-    *t = (struct sim_timers){0};
+    heap_fini(&t->heap);
+    t->next_order = 0;
 }
 
 void sim_timer_init(struct sim_timer *timer, void (*fn)(void *arg), void *arg)
@@ -54,37 +30,17 @@ void sim_timer_init(struct sim_timer *timer, void (*fn)(void *arg), void *arg)
 
 void sim_timer_arm(struct sim_timers *t, struct sim_timer *timer, uint64_t at)
 {
+    CHECK(timer->fn != NULL);
     sim_timer_cancel(t, timer);
-    if (t->n == t->cap) {
-        uint32_t cap = MAX(64u, t->cap * 2);
-        struct sim_timer **heap = realloc(t->heap, cap * sizeof(struct sim_timer *));
-
-        CHECK(heap != NULL);
-        t->heap = heap;
-        t->cap = cap;
-    }
     timer->at = at;
     timer->order = t->next_order++;
-    sift_up(t, timer, t->n++);
+    CHECK(heap_add(&t->heap, &timer->node, timer_is_before) == 0);
 }
 
 void sim_timer_cancel(struct sim_timers *t, struct sim_timer *timer)
 {
-    struct sim_timer *last;
-    uint32_t i = timer->slot - 1;
-
-    if (timer->slot == 0) {
-        return;
-    }
-    timer->slot = 0;
-    last = t->heap[--t->n];
-    if (last == timer) {
-        return;
-    }
-    if (i > 0 && is_before(last, t->heap[(i - 1) / 2])) {
-        sift_up(t, last, i);
-    } else {
-        sift_down(t, last, i);
+    if (sim_timer_is_armed(timer)) {
+        heap_remove(&t->heap, &timer->node, timer_is_before);
     }
 }
 
@@ -99,6 +55,17 @@ static void insert_tie(struct sim_timer *ties[SIM_TIES_MAX], uint32_t n,
     ties[n] = timer;
 }
 
+/* Whether the timer of that place is of the first one's instant. */
+static bool is_tie(const struct sim_timers *t, uint32_t i)
+{
+    return i < t->heap.n && timer_at(t, i)->at == timer_at(t, 0)->at;
+}
+
+bool sim_timers_tie(const struct sim_timers *t)
+{
+    return is_tie(t, 1) || is_tie(t, 2);
+}
+
 /* In the heap, who is of the first one's instant has a parent that is so, too. */
 uint32_t sim_timers_ties(const struct sim_timers *t, struct sim_timer *ret[SIM_TIES_MAX])
 {
@@ -106,13 +73,13 @@ uint32_t sim_timers_ties(const struct sim_timers *t, struct sim_timer *ret[SIM_T
 
     for (places[n++] = 0; next < n; next++) {
         for (uint32_t i = 2 * places[next] + 1; i <= 2 * places[next] + 2; i++) {
-            if (i < t->n && n < SIM_TIES_MAX && t->heap[i]->at == t->heap[0]->at) {
+            if (n < SIM_TIES_MAX && is_tie(t, i)) {
                 places[n++] = i;
             }
         }
     }
     for (uint32_t i = 0; i < n; i++) {
-        insert_tie(ret, i, t->heap[places[i]]);
+        insert_tie(ret, i, timer_at(t, places[i]));
     }
     return n;
 }

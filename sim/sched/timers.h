@@ -10,18 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/heap.h"
+
 struct sim_timer {
+    struct heap_node node;
     uint64_t at; /* virtual ns */
     uint64_t order;
-    uint32_t slot; /* 1 + place in the heap; 0 = not armed */
     /* Runs between two steps of whatever thread is current; must not block. */
     void (*fn)(void *arg);
     void *arg;
 };
 
 struct sim_timers {
-    struct sim_timer **heap; /* owned array of borrowed timers */
-    uint32_t n, cap;
+    struct heap heap; /* of sim_timer.node */
     uint64_t next_order;
 };
 
@@ -29,7 +30,7 @@ void sim_timers_fini(struct sim_timers *t);
 void sim_timer_init(struct sim_timer *timer, void (*fn)(void *arg), void *arg);
 static inline bool sim_timer_is_armed(const struct sim_timer *timer)
 {
-    return timer->slot != 0;
+    return heap_is_member(&timer->node);
 }
 /* Arms, or arms anew. */
 void sim_timer_arm(struct sim_timers *t, struct sim_timer *timer, uint64_t at);
@@ -38,14 +39,12 @@ void sim_timer_cancel(struct sim_timers *t,
 /* The next one; NULL if none is armed. */
 static inline struct sim_timer *sim_timers_first(const struct sim_timers *t)
 {
-    return t->n > 0 ? t->heap[0] : 0;
+    struct heap_node *node = heap_first(&t->heap);
+
+    return node != NULL ? container_of(node, struct sim_timer, node) : NULL;
 }
-/* Whether the first one may have others of its instant. */
-static inline bool sim_timers_tie(const struct sim_timers *t)
-{
-    return (t->n > 1 && t->heap[1]->at == t->heap[0]->at) ||
-           (t->n > 2 && t->heap[2]->at == t->heap[0]->at);
-}
+/* Whether the first one, which there is, has others of its instant. */
+bool sim_timers_tie(const struct sim_timers *t);
 
 /* Those of the same instant as the first one, at most SIM_TIES_MAX, in the order of arming.
  * How many. */

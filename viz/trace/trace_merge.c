@@ -9,18 +9,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "engine/base/heap.h"
 #include "engine/util.h"
 #include "viz/trace/trace_private.h"
 
 struct run {
-    uint32_t at, end; /* in the unmerged list */
-};
-
-struct merge {
+    struct heap_node node;
     const struct trace_reader *reader;
-    uint32_t *from; /* slots, run after run */
-    struct run *heap;
-    size_t n;
+    const uint32_t *at, *end; /* slots: the next one, and behind the last one */
 };
 
 static int compare_slots(const struct trace_reader *reader, uint32_t left, uint32_t right)
@@ -44,32 +40,12 @@ static int compare_slots(const struct trace_reader *reader, uint32_t left, uint3
 }
 
 /* Of two runs, the one whose next record is first. */
-static bool is_before(const struct merge *m, size_t left, size_t right)
+static bool run_is_before(const struct heap_node *left, const struct heap_node *right)
 {
-    return compare_slots(m->reader, m->from[m->heap[left].at], m->from[m->heap[right].at]) <
-           0;
-}
+    const struct run *a = container_of(left, struct run, node);
+    const struct run *b = container_of(right, struct run, node);
 
-static void sift_down(struct merge *m, size_t i)
-{
-    for (;;) {
-        size_t child = 2 * i + 1;
-        struct run run;
-
-        if (child >= m->n) {
-            return;
-        }
-        if (child + 1 < m->n && is_before(m, child + 1, child)) {
-            child++;
-        }
-        if (!is_before(m, child, i)) {
-            return;
-        }
-        run = m->heap[i];
-        m->heap[i] = m->heap[child];
-        m->heap[child] = run;
-        i = child;
-    }
+    return compare_slots(a->reader, *a->at, *b->at) < 0;
 }
 
 /* Lists all intact records, block after block, and counts them and the ordered runs. */
@@ -98,42 +74,62 @@ static size_t list_slots(const struct trace_reader *reader, uint32_t *slots,
     return n;
 }
 
+/* Cuts the slots into runs, and puts these into the heap. 0 or -ENOMEM. */
+static int cut_runs(const struct trace_reader *reader, const uint32_t *slots, size_t n,
+                    struct run *runs, struct heap *heap)
+{
+    const uint32_t *end = slots + n;
+
+    for (const uint32_t *at = slots; at < end; runs++) {
+        *runs = (struct run){.reader = reader, .at = at};
+        do {
+            at++;
+        } while (at < end && compare_slots(reader, at[-1], at[0]) < 0);
+        runs->end = at;
+        if (heap_add(heap, &runs->node, run_is_before) < 0) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static void merge_runs(struct heap *heap, uint32_t *out)
+{
+    struct heap_node *first;
+
+    while ((first = heap_first(heap)) != NULL) {
+        struct run *run = container_of(first, struct run, node);
+
+        *out++ = *run->at++;
+        if (run->at == run->end) {
+            heap_remove(heap, first, run_is_before);
+        } else {
+            heap_move(heap, first, run_is_before);
+        }
+    }
+}
+
 int trace_merge(struct trace_reader *reader)
 {
-    size_t count = reader->info.records, out = 0;
-    struct merge m = {.reader = reader};
-    size_t runs;
+    size_t count = reader->info.records, n_runs = 0;
+    uint32_t *slots = malloc((count + 1) * sizeof(*slots));
+    struct run *runs = NULL;
+    struct heap heap = {0};
+    int rc = -ENOMEM;
 
     reader->order = malloc((count + 1) * sizeof(uint32_t));
-    m.from = malloc((count + 1) * sizeof(uint32_t));
-    if (reader->order == NULL || m.from == NULL) {
-        free(m.from);
-        return -ENOMEM;
+    if (reader->order != NULL && slots != NULL) {
+        reader->info.records = list_slots(reader, slots, &n_runs);
+        runs = malloc((n_runs + 1) * sizeof(*runs));
     }
-    count = list_slots(reader, m.from, &runs);
-    reader->info.records = count;
-    m.heap = malloc((runs + 1) * sizeof(*m.heap));
-    if (m.heap == NULL) {
-        free(m.from);
-        return -ENOMEM;
+    if (runs != NULL) {
+        rc = cut_runs(reader, slots, reader->info.records, runs, &heap);
     }
-    for (size_t i = 0; i < count; i++) {
-        if (i == 0 || compare_slots(reader, m.from[i - 1], m.from[i]) > 0) {
-            m.heap[m.n++] = (struct run){.at = (uint32_t)i};
-        }
-        m.heap[m.n - 1].end = (uint32_t)i + 1;
+    if (rc == 0) {
+        merge_runs(&heap, reader->order);
     }
-    for (size_t i = m.n; i-- > 0;) {
-        sift_down(&m, i);
-    }
-    while (m.n > 0) {
-        reader->order[out++] = m.from[m.heap[0].at];
-        if (++m.heap[0].at == m.heap[0].end) {
-            m.heap[0] = m.heap[--m.n];
-        }
-        sift_down(&m, 0);
-    }
-    free(m.heap);
-    free(m.from);
-    return 0;
+    heap_fini(&heap);
+    free(runs);
+    free(slots);
+    return rc;
 }
