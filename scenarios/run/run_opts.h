@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "engine/base.h"
 #include "scenarios/lab/world.h"
 #include "scenarios/lua/story.h"
 
