@@ -200,8 +200,8 @@ MAY_END int conn_queue_bytes(struct connection *c, const void *data, size_t len)
 /* S5: hands outgoing to the stack; watches for writable while something is left. Owner. */
 MAY_END int conn_try_send(struct connection *c);
 /* Asks a peer that may be gone, by a KEEPALIVE2: we said something to it, and nothing came
- * for half of the idle time-out. Once for each silence: a peer that only listens answers, and
- * its session goes on. Owner. */
+ * for half of the idle time-out. Once for each silence: a peer that only listens answers,
+ * and its session goes on. Owner. */
 void conn_ask_silent_peer(struct connection *c);
 /* The write event: keepalives, acks, S4 for queued messages, S5. Owner. */
 MAY_END int conn_write(struct connection *c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * interrupt.h: Ctrl-C and SIGTERM as a question that long work asks now and then, so that it
- * can end in order and say what it found. The second Ctrl-C ends the process at once. The
- * second SIGTERM does not: timeout(1) sends two of them, and who means it has SIGKILL.
+ * interrupt.h: Ctrl-C and SIGTERM as a question that long work asks now and then, so that
+ * it can end in order and say what it found. The second Ctrl-C ends the process at once.
+ * The second SIGTERM does not: timeout(1) sends two of them, and who means it has SIGKILL.
  *
  * Signals belong to the whole process: watching begins and ends on the main thread, one
  * watch at a time. Processes that are forked meanwhile go on watching.

@@ -70,8 +70,8 @@ enum {
  * and may be cut in two. */
 int run_cli_take(const char *command, int option, char *value, struct run_opts *opts);
 /* After the options: run_defaults_script (run_defaults.h). EXIT_OK; EXIT_FILE when there is
- * no such script: says which there are; EXIT_SCRIPT when it is about something that there is
- * not. */
+ * no such script: says which there are; EXIT_SCRIPT when it is about something that there
+ * is not. */
 int run_cli_script(const char *command, struct run_opts *opts);
 /* After the options: there is one argument, which names the script. EXIT_OK; or EXIT_USAGE,
  * said: with a list of the scenarios if there is none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor.h: tries, on this machine, what runs and tests need, and says what to do about what
- * is missing: a line per finding. One thread.
+ * doctor.h: tries, on this machine, what runs and tests need, and says what to do about
+ * what is missing: a line per finding. One thread.
  *
  *   machine.c   the whole, and what is not RDMA
  *   rdma.c      RDMA

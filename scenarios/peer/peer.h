@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * peer.h: conversations with real Ceph daemons and clients: what `msgrlab peer` does. Prints
- * results to stdout, errors to stderr. Main thread.
+ * peer.h: conversations with real Ceph daemons and clients: what `msgrlab peer` does.
+ * Prints results to stdout, errors to stderr. Main thread.
  *
  *   client.c       monmap and ping: we are a client of a monitor
  *   serve.c        serve: we are a monitor of real clients, with answers.c and commands.c

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run_guard.h: what stands around a run, outside of its world: Ctrl-C (interrupt.h says when
- * it came), crashes, a watchdog on the real clock, and a look at what the process has open.
- * None of it can influence a simulated run, only end it.
+ * run_guard.h: what stands around a run, outside of its world: Ctrl-C (interrupt.h says
+ * when it came), crashes, a watchdog on the real clock, and a look at what the process has
+ * open. None of it can influence a simulated run, only end it.
  *
  * The main thread only. One guard at a time in a process: signals belong to all of it.
  */
