@@ -47,7 +47,7 @@ static const char behind[] =
     "\nprint('a: [' .. c:why() .. ']')\n"
     "print('b: [' .. (last() and last():why() or 'none') .. ']')\n";
 
-struct story {
+struct ending {
     const char *stack, *text;
     const char *a, *b; /* what they say; NULL: whatever */
     const char *sets;  /* "key=value key=value": set.key */
@@ -63,7 +63,7 @@ struct story {
     }
 #define NONE "none" /* never accepted */
 
-static const struct story stories[] = {
+static const struct ending stories[] = {
     /* nothing to say */
     TCP("up()", "", "", ""),
     RDMA("up()", "", "", ""),
@@ -217,7 +217,7 @@ static void take_sets(char *text, struct run_opts *opts)
 
 START_TEST(both_ends_say_why)
 {
-    const struct story *story = &stories[_i];
+    const struct ending *story = &stories[_i];
     struct run_opts opts = {.world = {.stack = story->stack}};
     struct testscript t;
     char text[4000], want[300], sets[100];
