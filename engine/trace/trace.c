@@ -8,7 +8,7 @@
  *        '--> rings (one per thread) ----'--- block being filled -----------'
  *
  * A thread fills its own block without a lock. Taking a block and appending a name happen
- * under one spin flag, which is held for no call into the os table, since in the simulator
+ * under one spinlock, which is held for no call into the os table, since in the simulator
  * those may switch threads.
  *
  * Lost records never fail the caller. They are counted in the file header (all of them) and
@@ -71,9 +71,9 @@ static bool next_block(struct trace *trace, struct trace_ring *ring, struct os *
     if (trace->circle != NULL && ring->block != NULL) {
         limit -= RING_RESERVE(limit);
     }
-    trace_take_flag(trace, os);
+    trace_take_lock(trace, os);
     block = trace_take_block(trace, limit);
-    trace_drop_flag(trace);
+    spin_drop(&trace->busy);
     if (block != NULL && trace->circle != NULL) {
         join_circle(trace, ring, block);
     } else if (block == NULL && trace->circle != NULL && ring->block != NULL) {
@@ -126,13 +126,13 @@ static struct trace_ring *ring_of(struct trace *trace, struct os *os)
     ring->node = os->node;
     trace_copy_text(ring->thread_name, self->name, sizeof(ring->thread_name) - 1);
     trace_copy_text(ring->node_name, os->name, sizeof(ring->node_name) - 1);
-    trace_take_flag(trace, os);
+    trace_take_lock(trace, os);
     if (trace->threads[os->node] < TRACE_THREADS_MAX) {
         ring->thread = ++trace->threads[os->node];
         ring->next = trace->rings;
         trace->rings = ring;
     }
-    trace_drop_flag(trace);
+    spin_drop(&trace->busy);
     if (ring->thread == 0) {
         free(ring);
         return NULL;

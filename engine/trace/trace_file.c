@@ -44,20 +44,15 @@ static size_t page_bytes(void)
 }
 
 /* Spins shortly, then lets the holder run. In the simulator it is never held by another. */
-void trace_take_flag(struct trace *trace, struct os *os)
+void trace_take_lock(struct trace *trace, struct os *os)
 {
     int spins = 0;
 
-    while (atomic_flag_test_and_set_explicit(&trace->busy, memory_order_acquire)) {
+    while (!spin_try(&trace->busy)) {
         if (++spins % 256 == 0) {
             os_sleep_ns(os, 20 * NSEC_PER_USEC);
         }
     }
-}
-
-void trace_drop_flag(struct trace *trace)
-{
-    atomic_flag_clear_explicit(&trace->busy, memory_order_release);
 }
 
 /* What a name may look like in a file that other programs will print. */
@@ -259,7 +254,7 @@ int trace_open(const char *path, const struct trace_opts *opts, struct trace **r
         *ret_why = "out of memory";
         return -ENOMEM;
     }
-    atomic_flag_clear(&trace->busy);
+    spin_init(&trace->busy);
     trace->bytes_max =
         bytes - (bytes - TRACE_HEADER_BYTES) % TRACE_BLOCK_BYTES; /* whole blocks */
     trace->on_record = opts->on_record;

@@ -6,8 +6,7 @@
 #ifndef MSGRLAB_ENGINE_TRACE_TRACE_IMPL_H
 #define MSGRLAB_ENGINE_TRACE_TRACE_IMPL_H
 
-#include <stdatomic.h>
-
+#include "engine/base/spin.h"
 #include "engine/trace.h"
 
 #define TRACE_BLOCK_ROOM (TRACE_BLOCK_BYTES - sizeof(struct trace_block_header))
@@ -42,7 +41,7 @@ struct trace {
     uint32_t *circle;
     trace_record_fn on_record; /* NULL: nobody looks on */
     void *on_record_arg;
-    atomic_flag busy;    /* guards what follows */
+    struct spin busy;    /* guards what follows */
     uint64_t bytes_file; /* backed by the disk */
     uint64_t bytes_used; /* handed out */
     uint64_t retry_lost; /* when to try growing again */
@@ -66,11 +65,10 @@ static inline void trace_lose(struct trace *trace, uint64_t n)
     __atomic_fetch_add(&trace_header(trace)->lost, n, __ATOMIC_RELAXED);
 }
 
-/* The spin flag. No call into the os table while it is held. */
-void trace_take_flag(struct trace *trace, struct os *os);
-void trace_drop_flag(struct trace *trace);
+/* Takes `busy`. No call into the os table while it is held. */
+void trace_take_lock(struct trace *trace, struct os *os);
 /* The next block of the file, zeroed; NULL if the file may not or cannot grow. Under the
- * flag. `limit`: how much of the file the caller may use. */
+ * lock. `limit`: how much of the file the caller may use. */
 struct trace_block_header *trace_take_block(struct trace *trace, uint64_t limit);
 /* One for names, which whoever looks on needs also when the file cannot have them: then it
  * is memory in its place. NULL: the trace is as large as it may become, or no memory. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * trace_names.c: the recorder's strings and objects. Entries are appended to blocks of
- * their own, under the spin flag; a string that was there before is found in a hash table,
+ * their own, under the spinlock; a string that was there before is found in a hash table,
  * which is memory of ours: the file may be cut.
  */
 #include "engine/trace/trace_impl.h"
@@ -28,7 +28,7 @@ static void make_entry(union entry *entry, const struct trace_name *head, const 
     entry->name.bytes = (uint16_t)((sizeof(*head) + len + 1 + 7) & ~(size_t)7);
 }
 
-/* False if there is no room. Under the flag. */
+/* False if there is no room. Under the lock. */
 static bool append_entry(struct trace *trace, const union entry *entry)
 {
     uint32_t bytes = entry->name.bytes;
@@ -127,7 +127,7 @@ uint32_t trace_string(struct os *os, const char *text)
     }
     make_entry(&entry, &head, text);
     hash = crc32c(~0u, entry.name.text, strlen(entry.name.text));
-    trace_take_flag(trace, os);
+    trace_take_lock(trace, os);
     if (make_room(trace)) {
         struct trace_known **slot =
             find_slot(trace->table, trace->table_size, entry.name.text, hash);
@@ -135,7 +135,7 @@ uint32_t trace_string(struct os *os, const char *text)
         is_new = *slot == NULL && add_string(trace, slot, &entry, hash);
         id = *slot != NULL ? (*slot)->id : 0;
     }
-    trace_drop_flag(trace);
+    spin_drop(&trace->busy);
     if (is_new) {
         tell_name(trace, &entry);
     }
@@ -157,11 +157,11 @@ uint32_t trace_object(struct os *os, enum trace_object_class class_, uint32_t pa
         return 0;
     }
     make_entry(&entry, &head, name);
-    trace_take_flag(trace, os);
+    trace_take_lock(trace, os);
     entry.name.id = trace->objects + 1;
     is_new = append_entry(trace, &entry);
     trace->objects += is_new;
-    trace_drop_flag(trace);
+    spin_drop(&trace->busy);
     if (is_new) {
         tell_name(trace, &entry);
     }

@@ -22,7 +22,7 @@ static struct fault_thread *thread_of(struct fault_os *fo)
     struct fault_thread **threads, *t = NULL;
     char actor[2 * FAULT_NAME];
 
-    fault_lock(fo);
+    spin_take(&fo->lock);
     for (size_t i = 0; i < fo->n_threads && t == NULL; i++) {
         t = strcmp(fo->threads[i]->name, name) == 0 ? fo->threads[i] : NULL;
     }
@@ -36,7 +36,7 @@ static struct fault_thread *thread_of(struct fault_os *fo)
         snprintf(actor, sizeof(actor), "%s/%s:os", fo->base.name, name);
         sim_faults_name_actor(fo->f, &t->actor, actor);
     }
-    fault_unlock(fo);
+    spin_drop(&fo->lock);
     return t;
 }
 

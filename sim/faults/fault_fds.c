@@ -12,9 +12,9 @@ struct fault_fd *fault_fd_get(struct fault_os *fo, int fd)
 {
     struct fault_fd *e;
 
-    fault_lock(fo);
+    spin_take(&fo->lock);
     e = fd >= 0 && fd < fo->n_fds ? fo->fds[fd] : NULL;
-    fault_unlock(fo);
+    spin_drop(&fo->lock);
     return e;
 }
 
@@ -68,15 +68,15 @@ struct fault_fd *fault_fd_new(struct fault_os *fo, int fd, enum fault_fd_kind ki
     frame_watch_init(&e->in, &e->out);
     frame_watch_init(&e->out, &e->in);
     fault_fd_name(fo, e, word, remote);
-    fault_lock(fo);
+    spin_take(&fo->lock);
     if (!make_room(fo, fd)) {
-        fault_unlock(fo);
+        spin_drop(&fo->lock);
         free(e);
         return NULL;
     }
     CHECK(fo->fds[fd] == NULL);
     fo->fds[fd] = e;
-    fault_unlock(fo);
+    spin_drop(&fo->lock);
     atomic_fetch_add(&fo->open_n, 1);
     return e;
 }
@@ -101,7 +101,7 @@ void fault_fd_drop(struct fault_os *fo, struct fault_fd *e)
     if (e->has_address) {
         set_published(fo, e, "");
     }
-    fault_lock(fo);
+    spin_take(&fo->lock);
     fo->fds[e->fd] = NULL;
     if (e->kind == FAULT_FD_EPOLL) { /* the kernel forgets what was registered there */
         for (int i = 0; i < fo->n_fds; i++) {
@@ -110,7 +110,7 @@ void fault_fd_drop(struct fault_os *fo, struct fault_fd *e)
             }
         }
     }
-    fault_unlock(fo);
+    spin_drop(&fo->lock);
     atomic_fetch_sub(&fo->open_n, 1);
     if (e->busy) {
         atomic_fetch_sub(&fo->n_busy, 1);

@@ -236,7 +236,7 @@ struct os *fault_os_new(struct os *inner, struct sim_faults *f)
     fo->ops.cond_wait = fault_cond_wait;
     fo->ops.cond_signal = fault_cond_signal;
     fo->ops.cond_broadcast = fault_cond_broadcast;
-    atomic_flag_clear(&fo->lock);
+    spin_init(&fo->lock);
     return &fo->base;
 }
 

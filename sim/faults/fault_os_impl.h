@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 
+#include "engine/base/spin.h"
 #include "engine/util.h"
 #include "sim/faults/fault_os.h"
 #include "sim/faults/frame_watch.h"
@@ -75,7 +76,7 @@ struct fault_os {
     struct os *inner;      /* borrowed */
     struct sim_faults *f;  /* borrowed */
     struct os_ops ops;     /* the inner one's, with ours in it */
-    atomic_flag lock;      /* of the three tables and what they point to */
+    struct spin lock;      /* of the three tables and what they point to */
     struct fault_fd **fds; /* owned array, by number; NULL: none */
     int n_fds;
     struct fault_thread **threads; /* owned, each */
@@ -94,18 +95,6 @@ struct fault_cond {
 static inline struct fault_os *to_fault_os(struct os *os)
 {
     return container_of(os, struct fault_os, base);
-}
-
-static inline void fault_lock(struct fault_os *fo)
-{
-    while (atomic_flag_test_and_set_explicit(&fo->lock, memory_order_acquire)) {
-        /* whoever has it is about to let it go */
-    }
-}
-
-static inline void fault_unlock(struct fault_os *fo)
-{
-    atomic_flag_clear_explicit(&fo->lock, memory_order_release);
 }
 
 /* The call during which a thread may be paused, as the catalogue numbers them. */

@@ -44,11 +44,11 @@ int fault_epoll_ctl(struct os *os, int epfd, enum os_epoll_op op, int fd, int ma
     err = os_epoll_ctl(fo->inner, epfd, op, fd, e != NULL ? fault_fd_mask(e, mask) : mask,
                        cookie);
     if (err == 0 && e != NULL) {
-        fault_lock(fo);
+        spin_take(&fo->lock);
         e->epfd = op == OS_EPOLL_DEL ? -1 : epfd;
         e->mask = mask;
         e->cookie = cookie;
-        fault_unlock(fo);
+        spin_drop(&fo->lock);
     }
     return err;
 }
@@ -69,12 +69,12 @@ static struct fault_fd *next_entry(const struct round *r, int *at, bool busy)
         }
         return e;
     }
-    fault_lock(fo);
+    spin_take(&fo->lock);
     while (*at < fo->n_fds && e == NULL) {
         e = fo->fds[(*at)++];
         e = e != NULL && e->epfd == r->epfd && (!busy || e->busy) ? e : NULL;
     }
-    fault_unlock(fo);
+    spin_drop(&fo->lock);
     return e;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "engine/base/spin.h"
 #include "engine/util.h"
 
 struct rule {
@@ -32,7 +33,7 @@ struct known_address {
 #define FDS_FEW 16 /* r03_fds: what the catalogue says */
 
 struct sim_faults {
-    atomic_flag lock;
+    struct spin lock;
     struct sim_decisions *decisions; /* borrowed, or &own */
     struct sim_decisions own;
     struct rule *rules; /* owned; removed ones stay, so that numbers do */
@@ -98,18 +99,6 @@ int fault_consequence_by_name(const char *name)
 
 /* ---- life ------------------------------------------------------------------------- */
 
-static void lock(struct sim_faults *f)
-{
-    while (atomic_flag_test_and_set_explicit(&f->lock, memory_order_acquire)) {
-        /* whoever has it is about to let it go */
-    }
-}
-
-static void unlock(struct sim_faults *f)
-{
-    atomic_flag_clear_explicit(&f->lock, memory_order_release);
-}
-
 struct sim_faults *sim_faults_new(struct sim_decisions *decisions, uint64_t seed)
 {
     struct sim_faults *f = calloc(1, sizeof(*f));
@@ -117,7 +106,7 @@ struct sim_faults *sim_faults_new(struct sim_decisions *decisions, uint64_t seed
     if (f == NULL) {
         return NULL;
     }
-    atomic_flag_clear(&f->lock);
+    spin_init(&f->lock);
     sim_decisions_init(&f->own, seed);
     f->decisions = decisions != NULL ? decisions : &f->own;
     f->accepted = FC_DELAY;
@@ -202,9 +191,9 @@ int sim_faults_add(struct sim_faults *f, const struct fault_rule *rule)
     if (!is_sound(rule)) {
         return -EINVAL;
     }
-    lock(f);
+    spin_take(&f->lock);
     number = append_rule(f, rule);
-    unlock(f);
+    spin_drop(&f->lock);
     if (number > 0) {
         atomic_fetch_add(wanted_by(f, rule), 1);
         atomic_fetch_add(&f->packets_wanted, is_of_packets(rule->id));
@@ -216,7 +205,7 @@ void sim_faults_remove(struct sim_faults *f, int number)
 {
     struct rule *r;
 
-    lock(f);
+    spin_take(&f->lock);
     CHECK(number >= 1 && number <= f->n_rules);
     r = &f->rules[number - 1];
     if (!r->removed) {
@@ -224,17 +213,17 @@ void sim_faults_remove(struct sim_faults *f, int number)
         atomic_fetch_sub(wanted_by(f, &r->is), 1);
         atomic_fetch_sub(&f->packets_wanted, is_of_packets(r->is.id));
     }
-    unlock(f);
+    spin_drop(&f->lock);
 }
 
 uint64_t sim_faults_rule_fired(struct sim_faults *f, int number)
 {
     uint64_t fired;
 
-    lock(f);
+    spin_take(&f->lock);
     CHECK(number >= 1 && number <= f->n_rules);
     fired = f->rules[number - 1].fired;
-    unlock(f);
+    spin_drop(&f->lock);
     return fired;
 }
 
@@ -243,7 +232,7 @@ void sim_faults_set_rate(struct sim_faults *f, enum fault_id id, uint16_t rate)
     uint16_t *now;
 
     CHECK(catalogue[id].decision >= 0 && rate <= SIM_RATE_ALWAYS);
-    lock(f);
+    spin_take(&f->lock);
     now = &f->decisions->rate[catalogue[id].decision];
     if (rate != 0 && *now == 0) {
         atomic_fetch_add(&f->wanted[id], 1);
@@ -254,7 +243,7 @@ void sim_faults_set_rate(struct sim_faults *f, enum fault_id id, uint16_t rate)
         atomic_fetch_sub(&f->packets_wanted, is_of_packets(id));
     }
     *now = rate;
-    unlock(f);
+    spin_drop(&f->lock);
 }
 
 void sim_faults_stop(struct sim_faults *f, bool stop)
@@ -294,16 +283,16 @@ bool sim_faults_has_verbs(const struct sim_faults *f)
 
 void sim_faults_counts(struct sim_faults *f, enum fault_id id, struct fault_counts *ret)
 {
-    lock(f);
+    spin_take(&f->lock);
     *ret = f->counts[id];
-    unlock(f);
+    spin_drop(&f->lock);
 }
 
 void sim_faults_fired(struct sim_faults *f, enum fault_id id)
 {
-    lock(f);
+    spin_take(&f->lock);
     f->counts[id].fired++;
-    unlock(f);
+    spin_drop(&f->lock);
 }
 
 static void tell_watcher(struct sim_faults *f, enum fault_id id, const char *node,
@@ -455,7 +444,7 @@ bool sim_faults_ask(struct sim_faults *f, enum fault_id id, const struct fault_p
         place->actor->seen[site]++; /* as below, where nothing comes of it */
         return false;
     }
-    lock(f);
+    spin_take(&f->lock);
     rule = ask_rules(f, id, place);
     if (rule == NULL && (id != FAULT_R03_FDS || place->open >= FDS_FEW)) {
         f->counts[id].asked += d->rate[site] != 0;
@@ -467,7 +456,7 @@ bool sim_faults_ask(struct sim_faults *f, enum fault_id id, const struct fault_p
     } else {
         *ret = (struct fault_shot){.draw = draw, .is_drawn = true};
     }
-    unlock(f);
+    spin_drop(&f->lock);
     if (rule != NULL || draw != 0) {
         tell_watcher(f, id, place->node, place->peer);
     }
@@ -483,14 +472,14 @@ bool sim_faults_ask_frame(struct sim_faults *f, const struct fault_place *place,
     if (!sim_faults_wants_frames(f, place->side)) {
         return false;
     }
-    lock(f);
+    spin_take(&f->lock);
     rule = ask_rules(f, FAULT_COUNT, place);
     if (rule != NULL) {
         *ret_id = rule->id;
         f->counts[rule->id].fired++;
         shot_of_rule(rule, ret);
     }
-    unlock(f);
+    spin_drop(&f->lock);
     if (rule != NULL) {
         tell_watcher(f, *ret_id, place->node, place->peer);
     }
@@ -552,7 +541,7 @@ void sim_faults_set_address(struct sim_faults *f, const struct sockaddr *addr,
     if (key[0] == 0 && key[1] == 0) { /* no port: it is nobody's */
         return;
     }
-    lock(f);
+    spin_take(&f->lock);
     place = find_address(f, key);
     if (node[0] == '\0') {
         if (place != NULL) {
@@ -565,7 +554,7 @@ void sim_faults_set_address(struct sim_faults *f, const struct sockaddr *addr,
             snprintf(place->node, sizeof(place->node), "%s", node);
         }
     }
-    unlock(f);
+    spin_drop(&f->lock);
 }
 
 void sim_faults_address(struct sim_faults *f, const struct sockaddr *addr,
@@ -575,15 +564,15 @@ void sim_faults_address(struct sim_faults *f, const struct sockaddr *addr,
     uint8_t key[18];
 
     address_key(addr, key);
-    lock(f);
+    spin_take(&f->lock);
     place = find_address(f, key);
     snprintf(ret_node, FAULT_NAME, "%s", place != NULL ? place->node : "");
-    unlock(f);
+    spin_drop(&f->lock);
 }
 
 void sim_faults_name_actor(struct sim_faults *f, struct sim_actor *actor, const char *name)
 {
-    lock(f);
+    spin_take(&f->lock);
     sim_actor_init(f->decisions, actor, name);
-    unlock(f);
+    spin_drop(&f->lock);
 }

@@ -17,7 +17,7 @@ struct thing {
 
 static struct thing things[N];
 static struct heap heap;
-static uint64_t state; /* of the numbers */
+static struct test_random some;
 
 static bool is_before(const struct heap_node *left, const struct heap_node *right)
 {
@@ -28,21 +28,20 @@ static bool is_before(const struct heap_node *left, const struct heap_node *righ
 }
 
 /* Few different ones, so that many are equal. */
-static uint32_t number(uint32_t n)
+static uint32_t any_key(void)
 {
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (uint32_t)(state >> 33) % n;
+    return (uint32_t)testlib_random_below(&some, 20);
 }
 
 static void add(uint32_t i)
 {
-    things[i] = (struct thing){.key = number(20), .order = i};
+    things[i] = (struct thing){.key = any_key(), .order = i};
     ck_assert_int_eq(heap_add(&heap, &things[i].node, is_before), 0);
 }
 
 static void setup(void)
 {
-    state = 1;
+    some = (struct test_random){1};
     heap = (struct heap){0};
     for (uint32_t i = 0; i < N; i++) {
         add(i);
@@ -103,9 +102,9 @@ END_TEST
 START_TEST(who_has_another_key_has_another_place)
 {
     for (uint32_t i = 0; i < 2000; i++) {
-        struct thing *t = &things[number(N)];
+        struct thing *t = &things[testlib_random_below(&some, N)];
 
-        t->key = number(20);
+        t->key = any_key();
         heap_move(&heap, &t->node, is_before);
     }
     ck_assert_uint_eq(expect_order(), N);
