@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "engine/base/select.h"
 #include "sim/faults/fault_os_impl.h"
 
 #define LATE_NS (100 * NSEC_PER_USEC)
@@ -514,38 +515,14 @@ int fault_poll(struct os *os, struct pollfd *fds, int n, int64_t timeout_ns)
     return got;
 }
 
-/* select by way of poll: a hang-up reads, an error does both. */
 static int careful_select(struct fault_os *fo, int nfds, fd_set *readable, fd_set *writable,
                           int64_t timeout_ns)
 {
     struct pollfd fds[FD_SETSIZE];
-    int n = 0, bits = 0, got;
+    int n = select_to_poll(nfds, readable, writable, fds);
+    int got = careful_poll(fo, fds, n, timeout_ns);
 
-    for (int fd = 0; fd < MIN(nfds, FD_SETSIZE); fd++) {
-        short events = (short)((FD_ISSET(fd, readable) ? POLLIN : 0) |
-                               (FD_ISSET(fd, writable) ? POLLOUT : 0));
-
-        if (events != 0) {
-            fds[n++] = (struct pollfd){.fd = fd, .events = events};
-        }
-    }
-    got = careful_poll(fo, fds, n, timeout_ns);
-    if (got < 0) {
-        return got;
-    }
-    FD_ZERO(readable);
-    FD_ZERO(writable);
-    for (int i = 0; i < n; i++) {
-        if (fds[i].events & POLLIN && fds[i].revents & (POLLIN | POLLHUP | POLLERR)) {
-            FD_SET(fds[i].fd, readable);
-            bits++;
-        }
-        if (fds[i].events & POLLOUT && fds[i].revents & (POLLOUT | POLLERR)) {
-            FD_SET(fds[i].fd, writable);
-            bits++;
-        }
-    }
-    return bits;
+    return got < 0 ? got : select_from_poll(fds, n, readable, writable);
 }
 
 int fault_select(struct os *os, int nfds, fd_set *readable, fd_set *writable,

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <poll.h>
 
+#include "engine/base/select.h"
 #include "engine/util.h"
 #include "sim/net/os_slots.h"
 
@@ -509,45 +510,19 @@ int sim_poll(struct os *os, struct pollfd *fds, int n, int64_t timeout_ns)
     return n < 0 ? -EINVAL : poll_until(to_node(os), fds, n, timeout_ns);
 }
 
-/* What poll said, as select(2) says it: a hang-up reads, an error does both. */
-static int report_select(const struct pollfd *fds, int n, fd_set *readable,
-                         fd_set *writable)
-{
-    int bits = 0;
-
-    FD_ZERO(readable);
-    FD_ZERO(writable);
-    for (int i = 0; i < n; i++) {
-        if (fds[i].events & POLLIN && fds[i].revents & (POLLIN | POLLHUP | POLLERR)) {
-            FD_SET(fds[i].fd, readable);
-            bits++;
-        }
-        if (fds[i].events & POLLOUT && fds[i].revents & (POLLOUT | POLLERR)) {
-            FD_SET(fds[i].fd, writable);
-            bits++;
-        }
-    }
-    return bits;
-}
-
 int sim_select(struct os *os, int nfds, fd_set *readable, fd_set *writable,
                int64_t timeout_ns)
 {
     struct pollfd fds[FD_SETSIZE];
-    int n = 0, got;
+    int n, got;
 
     sched_point(sched_of_os(os), SIM_CALL_select);
-    for (int fd = 0; fd < MIN(nfds, FD_SETSIZE); fd++) {
-        short events = (short)((FD_ISSET(fd, readable) ? POLLIN : 0) |
-                               (FD_ISSET(fd, writable) ? POLLOUT : 0));
-
-        if (events != 0) {
-            fds[n++] = (struct pollfd){.fd = fd, .events = events};
-            if (sim_file_get(to_node(os), fd) == NULL) {
-                return sim_file_bad(to_node(os), SIM_CALL_select, fd, -EBADF);
-            }
+    n = select_to_poll(nfds, readable, writable, fds);
+    for (int i = 0; i < n; i++) {
+        if (sim_file_get(to_node(os), fds[i].fd) == NULL) {
+            return sim_file_bad(to_node(os), SIM_CALL_select, fds[i].fd, -EBADF);
         }
     }
     got = nfds < 0 ? -EINVAL : poll_until(to_node(os), fds, n, timeout_ns);
-    return got < 0 ? got : report_select(fds, n, readable, writable);
+    return got < 0 ? got : select_from_poll(fds, n, readable, writable);
 }
