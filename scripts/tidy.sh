@@ -190,16 +190,20 @@ done >>"$found"
 
 # ---- circles -----------------------------------------------------------------------
 
-# unit FOLDER: its files are one thing, so circles inside it are not looked at.
+# The files of a unit are one thing, so circles inside it are not looked at: but those of
+# ALONE belong to none.
 UNITS='sim/rdma'
+ALONE='sim/rdma/faults.c' # it answers, and does nothing
 
 # Who needs whom, from what each object defines and lacks. tsort names those in a loop.
 objects engine stacks sim viz scenarios | while read -r object source; do
     nm "$object" | awk -v f="$source" '
         NF == 3 && $2 ~ /[TDRBVW]/ { print "has", $3, f }
         $1 == "U" { print "wants", $2, f }'
-done | sort | awk -v units="$UNITS" '
+done | sort | awk -v units="$UNITS" -v alone=" $ALONE " '
     function unit(f,    i, n, u) {
+        if (index(alone, " " f " "))
+            return f
         n = split(units, u, " ")
         for (i = 1; i <= n; i++)
             if (index(f, u[i] "/") == 1)

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 /* ---- queues with a descriptor ---- */

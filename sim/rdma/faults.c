@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * faults.c: what the device does wrong: each function asks the catalogue
- * (sim/faults/faults.h, group V) whether it happens here and now. Without a catalogue
- * nothing ever does.
- *
- * Occurrences are those of a queue pair, if there is one, else of the device.
+ * faults.c: answers about what the device does wrong. Nothing in here changes the device:
+ * without a catalogue every answer is that nothing happens.
  */
+#include "sim/rdma/faults.h"
+
 #include <errno.h>
-#include <string.h>
 
 #include "engine/util.h"
 #include "sim/rdma/nic.h"
@@ -82,27 +80,29 @@ int nic_fault_query(struct nic *nic)
                : 0;
 }
 
-void nic_fault_limits(struct nic *nic)
+struct nic_limits nic_fault_limits(struct nic *nic)
 {
+    struct nic_limits limits = nic->has;
     struct fault_shot shot;
 
     if (!ask_nic(nic, FAULT_V02_LIMITS, 4, &shot)) {
-        return;
+        return limits;
     }
     switch (value_of(&shot)) {
     case 1:
-        nic->has.max_qp_wr = 16;
+        limits.max_qp_wr = 16;
         break;
     case 2:
-        nic->has.max_srq_wr = 16;
+        limits.max_srq_wr = 16;
         break;
     case 3:
-        nic->has.max_cqe = 64;
+        limits.max_cqe = 64;
         break;
     default:
-        nic->has.max_qp = 1;
+        limits.max_qp = 1;
         break;
     }
+    return limits;
 }
 
 /* ---- verbs that fail ---- */
@@ -150,13 +150,17 @@ bool nic_fault_number(struct nic *nic)
     return ask_nic(nic, FAULT_V25_NUMBER, 1, &shot);
 }
 
+uint64_t nic_fault_slow_mr(struct nic *nic)
+{
+    struct fault_shot shot;
+
+    return ask_nic(nic, FAULT_V31_REG_MR, 1, &shot) ? time_of(&shot, NSEC_PER_MSEC) : 0;
+}
+
 int nic_fault_reg_mr(struct nic *nic)
 {
     struct fault_shot shot;
 
-    if (ask_nic(nic, FAULT_V31_REG_MR, 1, &shot)) {
-        sched_spend(nic_sched(nic), time_of(&shot, NSEC_PER_MSEC));
-    }
     if (nic->objects.qps == 0) {
         return nic_fault_create(nic);
     }
@@ -179,23 +183,20 @@ int nic_fault_modify(struct nic_qp *qp, enum ibv_qp_state to)
     return id != FAULT_COUNT && ask_qp(qp, id, n, &shot) ? -errno_of(&shot, list) : 0;
 }
 
-void nic_fault_wrong(struct nic_qp *qp)
+struct nic_wrong nic_fault_wrong(struct nic_qp *qp)
 {
     struct fault_shot shot;
 
     if (!ask_qp(qp, FAULT_V06_WRONG, 3, &shot)) {
-        return;
+        return (struct nic_wrong){0};
     }
     switch (value_of(&shot)) {
     case 1:
-        qp->attr.dest_qp_num ^= 1u << 23;
-        break;
+        return (struct nic_wrong){.dest_qpn_bits = 1u << 23};
     case 2:
-        qp->attr.rq_psn = (qp->attr.rq_psn + 1) & PSN_MASK;
-        break;
+        return (struct nic_wrong){.rq_psn_more = 1};
     default:
-        qp->attr.rq_psn = (qp->attr.rq_psn - 1) & PSN_MASK;
-        break;
+        return (struct nic_wrong){.rq_psn_more = PSN_MASK};
     }
 }
 
@@ -266,21 +267,9 @@ enum ibv_wc_status nic_fault_recv(struct nic_qp *qp)
     return shot.value != 0 ? (enum ibv_wc_status)shot.value : of_recv[shot.draw - 1];
 }
 
-bool nic_status_is_local(enum ibv_wc_status status)
-{
-    return status == IBV_WC_LOC_LEN_ERR || status == IBV_WC_LOC_QP_OP_ERR ||
-           status == IBV_WC_LOC_PROT_ERR;
-}
-
-bool nic_status_is_remote(enum ibv_wc_status status)
-{
-    return status == IBV_WC_REM_INV_REQ_ERR || status == IBV_WC_REM_ACCESS_ERR ||
-           status == IBV_WC_REM_OP_ERR;
-}
-
 /* ---- queues that die ---- */
 
-bool nic_fault_qp(struct nic_qp *qp)
+struct nic_qp_death nic_fault_qp(struct nic_qp *qp)
 {
     static const enum ibv_event_type types[] = {IBV_EVENT_QP_FATAL, IBV_EVENT_QP_REQ_ERR,
                                                 IBV_EVENT_QP_ACCESS_ERR};
@@ -288,17 +277,11 @@ bool nic_fault_qp(struct nic_qp *qp)
     uint64_t value;
 
     if (!ask_qp(qp, FAULT_V15_QP, 6, &shot)) {
-        return false;
+        return (struct nic_qp_death){0};
     }
     value = value_of(&shot) - 1;
-    if (value < 3) {
-        nic_async_qp(qp, types[value]);
-    } else {
-        qp->event_behind = types[value % 3];
-        qp->has_event_behind = true;
-    }
-    nic_qp_to_err(qp);
-    return true;
+    return (struct nic_qp_death){
+        .dies = true, .behind = value >= 3, .event = types[value % 3]};
 }
 
 bool nic_fault_srq(struct nic_srq *srq)
@@ -369,89 +352,97 @@ bool nic_fault_extra_event(struct nic *nic)
 
 /* ---- async events ---- */
 
-bool nic_fault_last_wqe(struct nic_qp *qp)
+struct nic_last_wqe nic_fault_last_wqe(struct nic_qp *qp)
 {
-    struct scheduler *s = nic_sched(qp->nic);
     struct fault_shot shot;
 
     if (!ask_qp(qp, FAULT_V16_LAST_WQE, 3, &shot)) {
-        return false;
+        return (struct nic_last_wqe){.times = 1};
     }
-    if (value_of(&shot) == 2) {
-        nic_tell_last_wqe(qp);
-        nic_tell_last_wqe(qp);
-    } else if (value_of(&shot) == 3) {
-        sim_timer_arm(&s->timers, &qp->late_event, s->now + time_of(&shot, NSEC_PER_MSEC));
+    switch (value_of(&shot)) {
+    case 2:
+        return (struct nic_last_wqe){.times = 2};
+    case 3:
+        return (struct nic_last_wqe){.later_ns = time_of(&shot, NSEC_PER_MSEC)};
+    default:
+        return (struct nic_last_wqe){0};
     }
-    return true;
 }
+
+/* ---- the device ---- */
 
 /* Kernels are newer than programs. */
 #define NO_SUCH_EVENT 99
 
-static void put_harmless(struct nic_qp *qp, uint64_t which)
+struct nic_harmless nic_fault_harmless(struct nic_qp *qp)
 {
     static const enum ibv_event_type types[] = {
         IBV_EVENT_LID_CHANGE,        IBV_EVENT_PKEY_CHANGE, IBV_EVENT_SM_CHANGE,
         IBV_EVENT_CLIENT_REREGISTER, IBV_EVENT_PORT_ACTIVE, IBV_EVENT_COMM_EST,
         IBV_EVENT_SQ_DRAINED,        IBV_EVENT_PATH_MIG,    IBV_EVENT_PATH_MIG_ERR,
     };
+    struct fault_shot shot;
+    uint64_t which;
 
-    if (which > 10) {
-        nic_async_port(qp->nic, (enum ibv_event_type)NO_SUCH_EVENT);
-    } else if (which <= 5) {
-        nic_async_port(qp->nic, types[which - 1]);
-    } else if (which <= ARRAY_SIZE(types)) {
-        nic_async_qp(qp, types[which - 1]);
-    } else if (qp->srq != NULL) {
-        nic_async_srq(qp->srq, IBV_EVENT_SRQ_LIMIT_REACHED);
+    if (!ask_qp(qp, FAULT_V21_EVENT, 11, &shot)) {
+        return (struct nic_harmless){0};
     }
+    which = value_of(&shot);
+    if (which > 10) {
+        return (struct nic_harmless){NIC_OF_PORT, (enum ibv_event_type)NO_SUCH_EVENT};
+    }
+    if (which <= ARRAY_SIZE(types)) {
+        return (struct nic_harmless){which <= 5 ? NIC_OF_PORT : NIC_OF_QP,
+                                     types[which - 1]};
+    }
+    return (struct nic_harmless){qp->srq != NULL ? NIC_OF_SRQ : NIC_OF_NOTHING,
+                                 IBV_EVENT_SRQ_LIMIT_REACHED};
 }
 
 static const uint64_t absences[] = {NSEC_PER_MSEC, 100 * NSEC_PER_MSEC, NSEC_PER_SEC};
 
-static void port_returns(void *arg)
+uint64_t nic_fault_port(struct nic_qp *qp)
 {
-    rdma_port_set(arg, true);
-}
-
-static void gid_returns(void *arg)
-{
-    struct nic *nic = to_nic(arg);
-
-    rdma_gid_set(arg, nic->gid_away, true);
-}
-
-static void take_away(struct nic *nic, const struct fault_shot *shot,
-                      struct sim_timer *returns)
-{
-    struct scheduler *s = nic_sched(nic);
-
-    sim_timer_arm(&s->timers, returns, s->now + time_of(shot, absences[shot->draw - 1]));
-}
-
-void nic_fault_device(struct nic_qp *qp)
-{
-    struct nic *nic = qp->nic;
     struct fault_shot shot;
 
-    if (ask_qp(qp, FAULT_V21_EVENT, 11, &shot)) {
-        put_harmless(qp, value_of(&shot));
+    return ask_qp(qp, FAULT_V22_PORT, ARRAY_SIZE(absences), &shot)
+               ? time_of(&shot, absences[shot.draw - 1])
+               : 0;
+}
+
+struct nic_gid_loss nic_fault_gid(struct nic_qp *qp)
+{
+    struct fault_shot shot;
+
+    if (!ask_qp(qp, FAULT_V23_GID, ARRAY_SIZE(absences), &shot)) {
+        return (struct nic_gid_loss){0};
     }
-    if (!sim_timer_is_armed(&nic->port_returns) &&
-        ask_qp(qp, FAULT_V22_PORT, ARRAY_SIZE(absences), &shot)) {
-        rdma_port_set(&nic->base, false);
-        take_away(nic, &shot, &nic->port_returns);
-    }
-    if (!sim_timer_is_armed(&nic->gid_returns) &&
-        ask_qp(qp, FAULT_V23_GID, ARRAY_SIZE(absences), &shot)) {
-        nic->gid_away = shot.value != 0 && shot.value < NIC_GIDS ? (uint32_t)shot.value : 1;
-        rdma_gid_set(&nic->base, nic->gid_away, false);
-        take_away(nic, &shot, &nic->gid_returns);
-    }
-    if (ask_qp(qp, FAULT_V24_DEVICE, 1, &shot)) {
-        rdma_device_fail(&nic->base);
-    }
+    return (struct nic_gid_loss){
+        .ns = time_of(&shot, absences[shot.draw - 1]),
+        .index = shot.value != 0 && shot.value < NIC_GIDS ? (uint32_t)shot.value : 1};
+}
+
+bool nic_fault_device(struct nic_qp *qp)
+{
+    struct fault_shot shot;
+
+    return ask_qp(qp, FAULT_V24_DEVICE, 1, &shot);
+}
+
+uint64_t nic_fault_page(struct nic_qp *qp)
+{
+    struct fault_shot shot;
+
+    return ask_qp(qp, FAULT_V31_PAGE, 1, &shot) ? time_of(&shot, LATE_NS) : 0;
+}
+
+/* ---- packets ---- */
+
+bool nic_fault_packet(struct nic_qp *qp, enum fault_id id)
+{
+    struct fault_shot shot;
+
+    return ask_qp(qp, id, 1, &shot);
 }
 
 uint64_t nic_fault_delay(struct nic_qp *qp, enum fault_id id)
@@ -469,37 +460,4 @@ uint64_t nic_fault_delay(struct nic_qp *qp, enum fault_id id)
     return time_of(&shot, id == FAULT_L01_SPIKE  ? spikes[shot.draw - 1]
                           : id == FAULT_L14_SLOT ? slots[shot.draw - 1]
                                                  : shot.draw * NSEC_PER_USEC);
-}
-
-uint64_t nic_fault_page(struct nic_qp *qp)
-{
-    struct fault_shot shot;
-
-    return ask_qp(qp, FAULT_V31_PAGE, 1, &shot) ? time_of(&shot, LATE_NS) : 0;
-}
-
-bool nic_fault_packet(struct nic_qp *qp, enum fault_id id)
-{
-    struct fault_shot shot;
-
-    return ask_qp(qp, id, 1, &shot);
-}
-
-/* ---- life ---- */
-
-void nic_faults_init(struct nic *nic)
-{
-    sim_timer_init(&nic->port_returns, port_returns, &nic->base);
-    sim_timer_init(&nic->gid_returns, gid_returns, &nic->base);
-}
-
-void nic_faults_fini(struct nic *nic)
-{
-    sim_timer_cancel(&nic_sched(nic)->timers, &nic->port_returns);
-    sim_timer_cancel(&nic_sched(nic)->timers, &nic->gid_returns);
-}
-
-void rdma_faults_set(struct verbs *v, struct sim_faults *faults)
-{
-    to_nic(v)->faults = faults;
 }

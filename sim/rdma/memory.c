@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 int nic_alloc_pd(struct verbs *v, struct ibv_context *ctx, struct ibv_pd **ret)
@@ -54,6 +55,7 @@ int nic_reg_mr(struct verbs *v, struct ibv_pd *pd, void *addr, size_t len, int a
                       IBV_ACCESS_RELAXED_ORDERING;
     struct nic *nic = to_nic(v);
     struct nic_mr *mr;
+    uint64_t slow_ns;
     int err = nic_control(nic);
 
     if (err < 0) {
@@ -65,6 +67,10 @@ int nic_reg_mr(struct verbs *v, struct ibv_pd *pd, void *addr, size_t len, int a
     }
     if (addr == NULL) {
         return -EFAULT;
+    }
+    slow_ns = nic_fault_slow_mr(nic);
+    if (slow_ns > 0) {
+        sched_spend(nic_sched(nic), slow_ns);
     }
     err = nic_fault_reg_mr(nic);
     if (err < 0) {

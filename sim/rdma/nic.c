@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 #define PORT_MTU IBV_MTU_4096
@@ -117,7 +118,7 @@ static int query_device(struct verbs *v, struct ibv_context *ctx,
     if (err < 0) {
         return err;
     }
-    nic_fault_limits(nic);
+    nic->has = nic_fault_limits(nic);
     *ret = (struct ibv_device_attr){
         .node_guid = guid_of(nic),
         .sys_image_guid = guid_of(nic),
@@ -200,7 +201,8 @@ static void nic_free(struct verbs *v)
     struct nic *nic = to_nic(v);
 
     CHECK(list_is_empty(&nic->contexts));
-    nic_faults_fini(nic);
+    sim_timer_cancel(&nic_sched(nic)->timers, &nic->port_returns);
+    sim_timer_cancel(&nic_sched(nic)->timers, &nic->gid_returns);
     list_unlink(&nic->of_fabric);
     free(nic);
 }
@@ -244,6 +246,18 @@ static void init_gids(struct nic *nic)
     nic->gid_there[0] = nic->gid_there[1] = true;
 }
 
+static void port_returns(void *arg)
+{
+    rdma_port_set(arg, true);
+}
+
+static void gid_returns(void *arg)
+{
+    struct nic *nic = to_nic(arg);
+
+    rdma_gid_set(arg, nic->gid_away, true);
+}
+
 int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verbs **ret)
 {
     struct sim_node *node = to_node(os);
@@ -279,7 +293,8 @@ int rdma_verbs_new(struct os *os, const struct rdma_personality *is, struct verb
         nic_decisions(nic)->rate[i] = SIM_RATE_ALWAYS;
     }
     init_gids(nic);
-    nic_faults_init(nic);
+    sim_timer_init(&nic->port_returns, port_returns, &nic->base);
+    sim_timer_init(&nic->gid_returns, gid_returns, &nic->base);
     list_init(&nic->of_fabric);
     list_push_back(&fabric->nics, &nic->of_fabric);
     *ret = &nic->base;
@@ -361,6 +376,71 @@ void rdma_device_fail(struct verbs *v)
         nic->failed = true;
         nic_async_port(nic, IBV_EVENT_DEVICE_FATAL);
     }
+}
+
+/* The timer brings back what is taken away meanwhile. */
+static void lose_port(struct nic *nic, uint64_t ns)
+{
+    struct scheduler *s = nic_sched(nic);
+
+    rdma_port_set(&nic->base, false);
+    sim_timer_arm(&s->timers, &nic->port_returns, s->now + ns);
+}
+
+static void lose_gid(struct nic *nic, const struct nic_gid_loss *loss)
+{
+    struct scheduler *s = nic_sched(nic);
+
+    nic->gid_away = loss->index;
+    rdma_gid_set(&nic->base, nic->gid_away, false);
+    sim_timer_arm(&s->timers, &nic->gid_returns, s->now + loss->ns);
+}
+
+static void put_harmless(struct nic_qp *qp, const struct nic_harmless *harmless)
+{
+    switch (harmless->of) {
+    case NIC_OF_PORT:
+        nic_async_port(qp->nic, harmless->event);
+        break;
+    case NIC_OF_QP:
+        nic_async_qp(qp, harmless->event);
+        break;
+    case NIC_OF_SRQ:
+        nic_async_srq(qp->srq, harmless->event);
+        break;
+    case NIC_OF_NOTHING:
+        break;
+    }
+}
+
+void nic_suffer(struct nic_qp *qp)
+{
+    struct nic_harmless harmless = nic_fault_harmless(qp);
+    struct nic *nic = qp->nic;
+
+    put_harmless(qp, &harmless);
+    if (!sim_timer_is_armed(&nic->port_returns)) {
+        uint64_t ns = nic_fault_port(qp);
+
+        if (ns > 0) {
+            lose_port(nic, ns);
+        }
+    }
+    if (!sim_timer_is_armed(&nic->gid_returns)) {
+        struct nic_gid_loss loss = nic_fault_gid(qp);
+
+        if (loss.ns > 0) {
+            lose_gid(nic, &loss);
+        }
+    }
+    if (nic_fault_device(qp)) {
+        rdma_device_fail(&nic->base);
+    }
+}
+
+void rdma_faults_set(struct verbs *v, struct sim_faults *faults)
+{
+    to_nic(v)->faults = faults;
 }
 
 int rdma_qp_fail(struct verbs *v, uint32_t qp_num)

@@ -44,6 +44,8 @@ static inline struct sim_decisions *nic_decisions(const struct nic *nic)
 
 /* The start of a control verb: time passes. 0, or -EIO when the device failed. */
 int nic_control(struct nic *nic);
+/* Whatever may happen to the device when it has something to send. */
+void nic_suffer(struct nic_qp *qp);
 
 /* ---- memory.c ---- */
 int nic_alloc_pd(struct verbs *v, struct ibv_context *ctx, struct ibv_pd **ret);
@@ -180,50 +182,5 @@ void nic_responder_flush(struct nic_qp *qp);
 /* A CQE of an error: only what the device promises is in it. */
 struct ibv_wc nic_error_wc(const struct nic_qp *qp, uint64_t wr_id,
                            enum ibv_wc_status status);
-
-/* ---- faults.c: 0 or SUCCESS or false: nothing of the kind happens ---- */
-void nic_faults_init(struct nic *nic);
-void nic_faults_fini(struct nic *nic);
-/* Negative errno. */
-bool nic_fault_list(struct nic *nic); /* true: there is no device */
-int nic_fault_open(struct nic *nic);
-int nic_fault_query(struct nic *nic);
-void nic_fault_limits(struct nic *nic); /* may make nic->has less */
-int nic_fault_create(struct nic *nic);  /* PD, channel, CQ, SRQ */
-uint32_t nic_fault_more_cqe(struct nic *nic);
-int nic_fault_create_qp(struct nic *nic);
-bool nic_fault_number(struct nic *nic); /* true: an old number once more */
-int nic_fault_reg_mr(struct nic *nic);  /* may also take its time */
-int nic_fault_modify(struct nic_qp *qp, enum ibv_qp_state to);
-void nic_fault_wrong(struct nic_qp *qp); /* may spoil what was just said of the peer */
-/* Positive errno, as the data verbs. */
-int nic_fault_post_send(struct nic_qp *qp);
-int nic_fault_post_recv(struct nic_qp *qp);
-int nic_fault_post_srq_recv(struct nic_srq *srq);
-/* How a request is to fail. Some statuses come about before anything is sent, some at the
- * responder, the others when it is acknowledged. */
-enum ibv_wc_status nic_fault_send(struct nic_qp *qp);
-enum ibv_wc_status nic_fault_recv(struct nic_qp *qp);
-bool nic_status_is_local(enum ibv_wc_status status);
-bool nic_status_is_remote(enum ibv_wc_status status);
-bool nic_fault_qp(struct nic_qp *qp); /* true: it is in ERR now */
-bool nic_fault_srq(struct nic_srq *srq);
-bool nic_fault_cq(struct nic_cq *cq);
-uint64_t nic_fault_late(struct nic_qp *qp);     /* ns until a CQE is seen */
-uint32_t nic_fault_overtake(struct nic_qp *qp); /* CQEs of others it comes before */
-uint64_t nic_fault_event(struct nic *nic);      /* ns until a completion event comes */
-bool nic_fault_extra_event(struct nic *nic);
-/* How many of `n` a poll may give; *ret_hide_ns: none, and they are seen so much later. */
-int nic_fault_poll(struct nic *nic, int n, uint64_t *ret_hide_ns);
-/* LAST_WQE_REACHED, and what it promises. */
-void nic_tell_last_wqe(struct nic_qp *qp);
-/* True: it did with LAST_WQE_REACHED what is to be done. */
-bool nic_fault_last_wqe(struct nic_qp *qp);
-/* Whatever may happen to the device when it has something to send. */
-void nic_fault_device(struct nic_qp *qp);
-bool nic_fault_packet(struct nic_qp *qp, enum fault_id id);
-/* ns by which a packet is late: L01_SPIKE, L05_REORDER, L14_SLOT (a multiple of that). */
-uint64_t nic_fault_delay(struct nic_qp *qp, enum fault_id id);
-uint64_t nic_fault_page(struct nic_qp *qp); /* ns until it can send */
 
 #endif

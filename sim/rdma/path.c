@@ -12,6 +12,7 @@
  * of TCP: the side channel has them, not the packets.
  */
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 static struct sim_decisions *decisions_of(const struct nic_qp *qp)

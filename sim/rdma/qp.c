@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 #define FLUSH_STEP_NS 2000 /* CQEs of a flush come 0 to 3 of these later */
@@ -195,15 +196,25 @@ int nic_destroy_qp(struct verbs *v, struct ibv_qp *ibv)
 
 /* When it comes, the completions of all that was received are in the CQ: whoever then polls
  * until there is nothing has seen them. */
-void nic_tell_last_wqe(struct nic_qp *qp)
+static void tell_last_wqe(void *arg)
 {
+    struct nic_qp *qp = arg;
+
     nic_cq_reveal(qp->recv_cq);
     nic_async_qp(qp, IBV_EVENT_QP_LAST_WQE_REACHED);
 }
 
-static void tell_last_wqe(void *arg)
+static void end_receives(struct nic_qp *qp)
 {
-    nic_tell_last_wqe(arg);
+    struct nic_last_wqe told = nic_fault_last_wqe(qp);
+    struct scheduler *s = nic_sched(qp->nic);
+
+    for (int i = 0; i < told.times; i++) {
+        tell_last_wqe(qp);
+    }
+    if (told.later_ns > 0) {
+        sim_timer_arm(&s->timers, &qp->late_event, s->now + told.later_ns);
+    }
 }
 
 static void flush(void *arg)
@@ -217,9 +228,7 @@ static void flush(void *arg)
     nic_responder_flush(qp);
     if (qp->srq != NULL && qp->nic->is->last_wqe && !qp->told_last_wqe) {
         qp->told_last_wqe = true;
-        if (!nic_fault_last_wqe(qp)) {
-            nic_tell_last_wqe(qp);
-        }
+        end_receives(qp);
     }
     if (qp->has_event_behind) {
         qp->has_event_behind = false;

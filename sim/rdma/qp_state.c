@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 struct transition {
@@ -114,6 +115,17 @@ static void take_values(struct nic_qp *qp, const struct ibv_qp_attr *attr, int m
     TAKE(IBV_QP_MAX_QP_RD_ATOMIC, max_rd_atomic)
 }
 
+/* What was said of the peer is not so. */
+static void spoil_peer(struct nic_qp *qp)
+{
+    struct nic_wrong wrong = nic_fault_wrong(qp);
+
+    qp->attr.dest_qp_num ^= wrong.dest_qpn_bits;
+    if (wrong.rq_psn_more != 0) {
+        qp->attr.rq_psn = (qp->attr.rq_psn + wrong.rq_psn_more) & PSN_MASK;
+    }
+}
+
 /* Back to the beginning: what was posted is forgotten without a CQE. */
 static void reset(struct nic_qp *qp)
 {
@@ -181,7 +193,7 @@ int nic_modify_qp(struct verbs *v, struct ibv_qp *ibv, struct ibv_qp_attr *attr,
     }
     take_values(qp, attr, mask);
     if ((mask & IBV_QP_STATE) != 0 && to == IBV_QPS_RTR) {
-        nic_fault_wrong(qp);
+        spoil_peer(qp);
     }
     enter_state(qp, to);
     qp->ibv.state = qp->state;

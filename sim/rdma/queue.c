@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 /* ---- rings ---- */

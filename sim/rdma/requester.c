@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 #define DOORBELL_NS 300 /* from the doorbell to the first byte on the wire */
@@ -178,6 +179,20 @@ static void arm_ack_timer(struct nic_qp *qp)
     }
 }
 
+/* Some statuses come about before anything is sent, some at the responder, the others when
+ * the request is acknowledged. */
+static bool is_local(enum ibv_wc_status status)
+{
+    return status == IBV_WC_LOC_LEN_ERR || status == IBV_WC_LOC_QP_OP_ERR ||
+           status == IBV_WC_LOC_PROT_ERR;
+}
+
+static bool is_remote(enum ibv_wc_status status)
+{
+    return status == IBV_WC_REM_INV_REQ_ERR || status == IBV_WC_REM_ACCESS_ERR ||
+           status == IBV_WC_REM_OP_ERR;
+}
+
 /* PSNs and place of a request that is sent for the first time. */
 static void number(struct nic_qp *qp, struct nic_wqe *wqe)
 {
@@ -207,7 +222,7 @@ static struct nic_packet *make_packet(struct nic_qp *qp, enum ibv_wc_status *ret
     offset = skipped * nic_mtu(qp);
     p = nic_packet_new(qp->nic, is_read ? 0 : wqe->len - offset);
     CHECK(p != NULL);
-    if (nic_status_is_local(wqe->doom)) {
+    if (is_local(wqe->doom)) {
         free(p);
         *ret_status = wqe->doom;
         return NULL;
@@ -224,7 +239,7 @@ static struct nic_packet *make_packet(struct nic_qp *qp, enum ibv_wc_status *ret
     p->kind = !is_read                          ? PACKET_SEND
               : wqe->opcode == IBV_WR_RDMA_READ ? PACKET_READ
                                                 : PACKET_ATOMIC;
-    p->doom = nic_status_is_remote(wqe->doom) ? wqe->doom : IBV_WC_SUCCESS;
+    p->doom = is_remote(wqe->doom) ? wqe->doom : IBV_WC_SUCCESS;
     p->opcode = wqe->opcode;
     p->imm = wqe->imm;
     p->remote = wqe->remote;
@@ -267,6 +282,24 @@ static bool send_next(struct nic_qp *qp)
     return true;
 }
 
+/* True: it did. */
+static bool may_die(struct nic_qp *qp)
+{
+    struct nic_qp_death death = nic_fault_qp(qp);
+
+    if (!death.dies) {
+        return false;
+    }
+    if (death.behind) {
+        qp->event_behind = death.event;
+        qp->has_event_behind = true;
+    } else {
+        nic_async_qp(qp, death.event);
+    }
+    nic_qp_to_err(qp);
+    return true;
+}
+
 static void ring_doorbell(void *arg)
 {
     struct nic_qp *qp = arg;
@@ -276,8 +309,8 @@ static void ring_doorbell(void *arg)
 
     qp->in_rnr = false;
     if (qp->state == IBV_QPS_RTS) {
-        nic_fault_device(qp);
-        if (qp->nic->failed || nic_fault_qp(qp)) {
+        nic_suffer(qp);
+        if (qp->nic->failed || may_die(qp)) {
             return;
         }
         late = nic_fault_page(qp);

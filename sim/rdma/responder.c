@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 void nic_respond(struct nic_qp *qp, enum nic_packet_kind kind, uint32_t psn, int status)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "sim/rdma/faults.h"
 #include "sim/rdma/nic.h"
 
 /* Ethernet, IP, UDP, BTH, ICRC: what each packet has besides its payload. */
