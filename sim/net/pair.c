@@ -87,6 +87,7 @@ static void pair_close(struct sim_file *f)
     struct pair_end *e = to_end(f), *other = other_of(e);
     struct sim_pair *pair = e->pair;
 
+    CHECK(e->open);
     e->open = false;
     if (other->open) {
         sim_file_notify(&other->file, POLLHUP | POLLIN | POLLOUT);

@@ -54,6 +54,7 @@ static void flush(struct pcapng *p)
 {
     size_t done = 0;
 
+    CHECK(p->used <= BUFFER_BYTES);
     if (p->error == 0) {
         errno = 0;
         done = fwrite(p->buffer, 1, p->used, p->file);
@@ -70,6 +71,7 @@ static void flush(struct pcapng *p)
 
 static void put(struct pcapng *p, const void *bytes, size_t len)
 {
+    CHECK(len <= BUFFER_BYTES - p->used);
     memcpy(p->buffer + p->used, bytes, len);
     p->used += len;
 }

@@ -108,6 +108,7 @@ static void close_reader(struct sim_file *f)
 {
     struct sim_pipe *p = to_pipe(f);
 
+    CHECK(p->reading);
     p->reading = false;
     if (p->writing) {
         sim_file_notify(&p->writer.file, POLLERR | POLLOUT);
@@ -119,6 +120,7 @@ static void close_writer(struct sim_file *f)
 {
     struct sim_pipe *p = to_pipe(f);
 
+    CHECK(p->writing);
     p->writing = false;
     if (p->reading) {
         sim_file_notify(&p->reader.file, POLLHUP | POLLIN);

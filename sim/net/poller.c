@@ -272,6 +272,7 @@ static bool hold_back(struct scheduler *s, struct epoll_item *item)
 {
     uint64_t us = item->was_held ? 0 : pick(s, SIM_SITE_EVENT_DELAY, DELAY_US_MAX + 1);
 
+    CHECK(!sim_timer_is_armed(&item->held));
     item->was_held = us > 0;
     if (us > 0) {
         sim_timer_arm(&s->timers, &item->held, s->now + us * NSEC_PER_USEC);
@@ -347,6 +348,7 @@ int sim_epoll_wait(struct os *os, int epfd, struct os_epoll_event *events, int n
     }
     deadline = sched_deadline(s, timeout_ns);
     while ((got = collect(s, to_epoll(f), events, n)) == 0 && deadline > s->now) {
+        CHECK(s->current->n_wait_fds == 0);
         s->current->wait_fds = &self;
         s->current->n_wait_fds = 1;
         sched_block(s, &to_epoll(f)->queue, deadline);
@@ -442,6 +444,7 @@ static int wait_for_any(struct sim_node *n, const struct pollfd *fds, int n_fds,
             list_push_back(&f->watches, &watches[i].watch.of_file);
         }
     }
+    CHECK(me->n_wait_fds == 0);
     me->wait_fds = fds;
     me->n_wait_fds = n_fds;
     sched_block(s, &queue, deadline);
@@ -457,6 +460,8 @@ static int tell_some(struct pollfd *fds, int n_fds, int got, int first, int keep
 {
     int i = 0;
 
+    CHECK(first < got);
+    CHECK(keep <= got);
     for (int k = 0; k < n_fds; k++) {
         if (fds[k].revents != 0 && (i++ - first + got) % got >= keep) {
             fds[k].revents = 0;

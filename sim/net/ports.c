@@ -48,6 +48,7 @@ int net_bind(struct sim_socket *socket)
     struct net *net = net_of(socket->file.node);
     bool choose = socket->local.port == 0;
 
+    CHECK(socket->local.family != 0);
     for (int tries = 0; choose && tries <= NET_PORT_LAST - NET_PORT_FIRST; tries++) {
         socket->local.port = net->next_port;
         net->next_port = net->next_port == NET_PORT_LAST ? NET_PORT_FIRST

@@ -48,6 +48,7 @@ static int make_room(struct ring *r, size_t used)
 {
     struct ring larger = {.size = MAX((size_t)RING_BYTES_MIN, r->size), .from = r->from};
 
+    CHECK(used >= ring_used(r));
     while (larger.size < used) {
         larger.size *= 2;
     }

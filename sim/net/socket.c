@@ -61,6 +61,7 @@ static void socket_close(struct sim_file *f)
 {
     struct sim_socket *s = to_socket(f);
 
+    CHECK(!s->listening || s->stream == NULL);
     stop_listening(s);
     list_unlink(&s->of_port);
     if (s->stream != NULL) {
@@ -88,6 +89,7 @@ void sim_socket_vanish(struct sim_file *f)
 {
     struct sim_socket *s = to_socket(f);
 
+    CHECK(!s->listening || s->stream == NULL);
     s->listening = false;
     list_splice_back(&s->accepted, &s->incoming);
     while (!list_is_empty(&s->accepted)) {
@@ -133,6 +135,7 @@ static int socket_new(struct sim_node *n, sa_family_t family, struct sim_socket 
     struct sim_socket *s = calloc(1, sizeof(*s));
     int fd;
 
+    CHECK(family == AF_INET || family == AF_INET6);
     if (s == NULL) {
         return -ENOMEM;
     }
@@ -211,6 +214,7 @@ static int bind_socket(struct sim_socket *s, const struct sim_addr *local)
 {
     int err;
 
+    CHECK(s->local.family == 0);
     s->local = *local;
     err = net_bind(s);
     if (err < 0) {
@@ -282,6 +286,8 @@ int sim_accept(struct os *os, int fd, struct sockaddr_storage *ret_peer)
         return new_fd; /* the connection stays in the queue, as on Linux */
     }
     stream = container_of(listener->accepted.next, struct stream, of_listener);
+    CHECK(stream->listener == listener);
+    CHECK(stream->phase == STREAM_ESTABLISHED);
     list_unlink(&stream->of_listener);
     stream->listener = NULL;
     listener->n_accepted--;

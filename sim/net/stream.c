@@ -22,6 +22,8 @@ static void delay_rest(struct stream_end *e, size_t n)
 {
     struct segment rest = {.at = stream_sched(e)->now + SHORT_RECV_NS, .end = e->arrived};
 
+    CHECK(n > 0);
+    CHECK(n < stream_readable(e));
     e->arrived = e->bytes.from + n;
     e->stalled = false;
     stream_push_segment(e); /* makes room for one more, which then is the first */
@@ -38,6 +40,7 @@ void stream_reopen_window(struct stream_end *e)
     if (!e->stalled || stream_is_shut(e) || stream_readable(e) * 2 > e->rcvbuf) {
         return;
     }
+    CHECK(e->n > 0); /* what finds no room is still there */
     e->stalled = false;
     for (uint32_t i = 0; i < e->n; i++) {
         struct segment *seg = &e->segments[(e->first + i) & (e->cap - 1)];
@@ -76,6 +79,7 @@ ssize_t stream_recv(struct stream_end *e, void *buf, size_t len)
 
 int stream_shutdown(struct stream_end *e, int how)
 {
+    CHECK(!e->closed);
     if (!e->established || e->reset ||
         (e->fin_sent && e->fin_arrived && stream_peer(e)->fin_arrived)) {
         return -ENOTCONN;
@@ -96,6 +100,7 @@ void stream_close(struct stream_end *e, bool rst)
     struct stream_end *peer = stream_peer(e);
     struct stream *stream = e->stream;
 
+    CHECK(!e->closed);
     e->socket = NULL;
     e->closed = true;
     if (peer->closed ||
@@ -125,6 +130,7 @@ static void forget_resends(struct stream_end *e)
 {
     uint32_t kept = 0;
 
+    CHECK(stream_peer(e)->vanished);
     if (e->stalled || e->resend_at != 0 || net_link_is_cut(e->link)) {
         e->rst_at = 0;
         stream_discard(e);
@@ -145,6 +151,7 @@ void stream_vanish(struct stream_end *e)
 {
     struct stream_end *peer = stream_peer(e);
 
+    CHECK(!e->closed);
     if (peer->closed || e->stream->phase < STREAM_ACK) {
         stream_close(e, false);
         return;
@@ -156,6 +163,7 @@ void stream_vanish(struct stream_end *e)
 
 void stream_forget(struct stream *stream)
 {
+    CHECK(stream->listener != NULL);
     list_unlink(&stream->of_listener);
     stream->listener = NULL;
     if (stream->phase < STREAM_ACK) { /* the dialler knows only that nobody answers */
@@ -171,6 +179,7 @@ void stream_refuse(struct stream *stream)
 {
     struct stream_end *e = &stream->ends[1];
 
+    CHECK(stream->listener != NULL);
     list_unlink(&stream->of_listener);
     stream->listener = NULL;
     if (stream->ends[0].closed) {

@@ -13,6 +13,8 @@ static void data_arrived(struct stream_end *e, uint64_t end)
 {
     bool is_new = end > e->acked;
 
+    CHECK(end > e->arrived);
+    CHECK(end <= e->bytes.to);
     e->arrived = end;
     e->acked = MAX(e->acked, end);
     if (e->closed) { /* nobody will read it: TCP answers with RST */
@@ -37,6 +39,7 @@ static bool take_segment(struct stream_end *e)
     size_t room = stream_is_shut(e) ? 0 : e->rcvbuf - MIN(e->rcvbuf, stream_readable(e));
     uint64_t end = e->closed ? seg.end : MIN(seg.end, e->arrived + room);
 
+    CHECK(e->n > 0);
     if (e->late_since != 0 || seg.again) {
         stream_tap_again(e);
     }
@@ -98,6 +101,7 @@ static void on_pause_end(void *arg)
 
 void stream_end_init(struct stream_end *e, struct stream *stream, struct net_link *link)
 {
+    CHECK(e->stream == NULL); /* once */
     e->stream = stream;
     e->link = link;
     sim_timer_init(&e->timer, on_arrival, e);

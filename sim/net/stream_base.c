@@ -90,6 +90,7 @@ void stream_arm(struct stream_end *e)
 
 void stream_discard(struct stream_end *e)
 {
+    CHECK(e->bytes.to >= e->arrived);
     e->n = 0;
     e->stalled = false;
     e->late_since = e->resend_at = e->resend_ns = 0;
@@ -101,6 +102,7 @@ void stream_reset(struct stream_end *e, int error)
 {
     struct stream_end *peer = stream_peer(e);
 
+    CHECK(error > 0);
     e->reset = true; /* what has arrived can still be read, what has not is lost */
     e->error = error;
     e->rst_at = 0;
@@ -145,6 +147,9 @@ void stream_free(struct stream *stream)
 {
     struct scheduler *s = stream_sched(&stream->ends[0]);
 
+    CHECK(stream->ends[0].closed);
+    CHECK(stream->ends[0].socket == NULL);
+    CHECK(stream->ends[1].socket == NULL);
     sim_timer_cancel(&s->timers, &stream->timer);
     for (int i = 0; i < 2; i++) {
         struct stream_end *e = &stream->ends[i];

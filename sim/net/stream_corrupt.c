@@ -125,6 +125,7 @@ size_t stream_corrupt(struct stream_end *to, size_t bytes, enum sim_corrupt kind
     uint64_t hash = sim_mix(salt, kind), begin = to->bytes.to - bytes;
     struct place p = {.ring = &to->bytes, .hash = hash, .at = begin + salt % bytes};
 
+    CHECK(bytes <= ring_used(&to->bytes));
     p.n = MIN((size_t)(1 + (hash >> 8) % RANGE_MAX), (size_t)(to->bytes.to - p.at));
     switch (kind) {
     case SIM_CORRUPT_BYTE:

@@ -34,6 +34,8 @@ static void enter_phase(struct stream *stream, enum stream_phase phase,
 {
     uint64_t at = stream_arrival_time(to, 0);
 
+    CHECK(phase >= stream->phase);
+    CHECK(!sim_timer_is_armed(&stream->timer));
     stream->phase = phase;
     stream_tap_handshake(stream);
     stream->lost = phase < STREAM_ACK && stream_loses_packet(to);
@@ -66,6 +68,7 @@ static void try_again(struct stream *stream)
 /* Nothing goes on while the link is clogged. */
 static void wait_for_clog(struct stream *stream, const struct net_link *link)
 {
+    CHECK(link->clog_until > sched_of(stream)->now);
     if (link->clog_until == UINT64_MAX) {
         stream->jammed = true; /* and net_links_healed knows */
         try_again(stream);
@@ -76,6 +79,7 @@ static void wait_for_clog(struct stream *stream, const struct net_link *link)
 
 static void refuse(struct stream *stream, int why)
 {
+    CHECK(why > 0);
     stream_leave_listener(stream);
     stream->why = why;
     enter_phase(stream, STREAM_REFUSED, &stream->ends[0]);
@@ -126,6 +130,7 @@ static void syn_arrives(struct stream *stream)
     struct sim_socket *listener =
         net_find_listener(link->env->net, link->from, &server->local);
 
+    CHECK(stream->listener == NULL);
     if (is_filtered(stream)) {
         return;
     }
@@ -148,6 +153,8 @@ static void syn_ack_arrives(struct stream *stream)
 {
     struct stream_end *client = &stream->ends[0], *server = &stream->ends[1];
 
+    CHECK(client->socket != NULL);
+    CHECK(!client->established);
     if (stream->listener == NULL) { /* it went away meanwhile */
         stream_tap_rst(client);
         stream_fail(stream, ECONNRESET);
@@ -162,6 +169,7 @@ static void ack_arrives(struct stream *stream)
 {
     struct sim_socket *listener = stream->listener;
 
+    CHECK(listener != NULL);
     if (is_crowded_out(stream, listener)) {
         return;
     }
@@ -239,6 +247,7 @@ int stream_dial(struct sim_socket *socket, const struct sim_addr *to,
     struct sim_node *self = socket->file.node, *other = net_node_at(self, to);
     struct stream *stream;
 
+    CHECK(socket->stream == NULL);
     if (other == NULL || (other != self && net_addr_is_gone(net_of(self), self->base.node,
                                                             &socket->local))) {
         return -ENETUNREACH;

@@ -12,6 +12,7 @@
 /* The end is gone without a FIN. */
 void stream_close_with_rst(struct stream_end *e)
 {
+    CHECK(e->closed);
     e->reset = true;
     e->rst_at = 0;
     stream_discard(e);
@@ -37,6 +38,7 @@ void stream_tap_last(const struct stream_end *e, bool rst)
 void stream_leave_listener(struct stream *stream)
 {
     if (stream->listener != NULL) {
+        CHECK(stream->listener->n_incoming > 0);
         list_unlink(&stream->of_listener);
         stream->listener->n_incoming--;
         stream->listener = NULL;
@@ -46,6 +48,7 @@ void stream_leave_listener(struct stream *stream)
 /* The dialler is told. */
 void stream_fail(struct stream *stream, int error)
 {
+    CHECK(stream->phase < STREAM_ACK);
     stream_leave_listener(stream);
     sim_timer_cancel(&stream_sched(&stream->ends[0])->timers, &stream->timer);
     stream->phase = STREAM_REFUSED;
@@ -58,6 +61,7 @@ bool stream_lose_server(struct stream *stream)
 {
     struct stream_end *server = &stream->ends[1];
 
+    CHECK(stream->phase == STREAM_ACK);
     stream_leave_listener(stream);
     sim_timer_cancel(&stream_sched(&stream->ends[0])->timers, &stream->timer);
     stream->phase = STREAM_ESTABLISHED;

@@ -109,6 +109,7 @@ static void give_up(struct stream_end *e)
 {
     struct stream_end *sender = stream_peer(e);
 
+    CHECK(e->late_since != 0);
     net_count_fault(e->link, FAULT_S13_TIMED_OUT);
     e->link->stats.resets++;
     stream_discard(e);
@@ -125,6 +126,7 @@ static void data_is_lost(struct stream_end *e)
     struct stream_end *sender = stream_peer(e);
     uint64_t now = now_of(e), patience = opts->give_up_ns;
 
+    CHECK(e->n > 0);
     e->link->stats.dropped++;
     if (e->late_since != 0) {
         stream_tap_again(e);
@@ -148,6 +150,7 @@ static void answer(struct stream_end *e)
 {
     struct stream_end *sender = stream_peer(e);
 
+    CHECK(e->n > 0); /* to something that came */
     if (e->hole == SIM_RST && !e->link->cut) {
         stream_discard(e);
         e->link->stats.resets++;
@@ -197,6 +200,7 @@ bool stream_hold(struct stream_end *e)
 
 void stream_caught_up(struct stream_end *e)
 {
+    CHECK(e->late_since != 0);
     e->link->stats.stalled_ns += now_of(e) - e->late_since;
     e->late_since = e->resend_at = e->resend_ns = 0;
 }

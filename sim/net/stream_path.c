@@ -208,6 +208,7 @@ static void send_piece(struct stream_end *to, const struct piece *piece)
     bool again;
     uint64_t at = piece_time(to, piece, &again);
 
+    CHECK(piece->end <= to->bytes.to);
     stream_tap_data(to, piece->end, piece->bytes, piece->fin);
     to->last_at = MAX(to->last_at + (piece->apart ? PIECE_NS : 0), at);
     *stream_push_segment(to) = (struct segment){
@@ -223,6 +224,7 @@ static void send_pieces(struct stream_end *to, size_t bytes, const struct cut *c
     uint32_t first = to->packets;
     size_t left = bytes;
 
+    CHECK(cut->count > 0);
     for (uint32_t k = 0; k == 0 || left > 0; k++) {
         struct piece piece = {.bytes = MIN(k < cut->n ? cut->bytes : cut->rest, left)};
 
@@ -242,6 +244,7 @@ enum stream_path_verdict stream_send_path(struct stream_end *to, size_t bytes, b
     struct cut cut;
     size_t left;
 
+    CHECK(bytes <= ring_used(&to->bytes));
     to->packets++;
     maybe_stop_link(to);
     if (breaks(to)) {

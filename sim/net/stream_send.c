@@ -43,6 +43,7 @@ void stream_send_segment(struct stream_end *to, size_t bytes, bool fin)
     const struct net *net = link->env->net;
     uint64_t at;
 
+    CHECK(bytes <= ring_used(&to->bytes));
     if (link->special || (net->faults != NULL && sim_faults_wants_packets(net->faults))) {
         send_by_path(to, bytes, fin);
         return;
@@ -82,6 +83,7 @@ ssize_t stream_send(struct stream_end *e, const struct iovec *iov, int n)
     if (put < 0) {
         return put;
     }
+    CHECK(put > 0);
     if (cut > 0) {
         sim_timer_arm(&s->timers, &e->pause, s->now + SHORT_SEND_NS);
     }

@@ -124,6 +124,7 @@ static uint64_t leave_lines(struct net_link *link, uint64_t at, uint64_t bytes)
     bool is_first = at == link->env->sched->now;
     uint64_t left = MAX(at, link->free_at) + transit_ns(bytes, link->is.bytes_per_sec);
 
+    CHECK(at >= link->env->sched->now);
     if (link->is.bytes_per_sec == 0) {
         left = at;
     } else if (is_first) {
@@ -241,6 +242,7 @@ uint64_t stream_count_losses(struct stream_end *to)
         net_count_fault(link, FAULT_L03_LINK_LOSS);
         times = MAX(times, (uint64_t)1);
     }
+    CHECK(times <= RETRIES_MAX);
     link->stats.dropped += times;
     return times;
 }

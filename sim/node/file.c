@@ -18,6 +18,7 @@ static int grow_files(struct sim_node *n)
     struct sim_slot *slots;
     size_t more;
 
+    CHECK(n->open_n >= n->n_files - FIRST_FD); /* all are in use */
     if (size <= n->n_files) {
         return -EMFILE;
     }
@@ -47,6 +48,7 @@ int sim_file_install(struct sim_node *n, struct sim_file *f, const struct sim_fi
 {
     int fd = MAX(FIRST_FD, n->lowest_free);
 
+    CHECK(f->node == NULL); /* once */
     while (fd < n->n_files && n->files[fd] != NULL) {
         fd++;
     }
@@ -80,6 +82,7 @@ void sim_file_close(struct sim_file *f)
     struct sim_slot *slot = &n->slots[f->fd];
     struct list *node;
 
+    CHECK(n->files[f->fd] == f);
     memcpy(slot->closer_before, slot->closer, SLOT_NAME);
     note_thread(n, slot->closer);
     n->files[f->fd] = NULL;
@@ -98,6 +101,7 @@ void sim_node_close_all(struct sim_node *n)
             sim_file_close(n->files[fd]);
         }
     }
+    CHECK(n->open_n == 0);
     free(n->files);
     free(n->slots);
     n->files = NULL;

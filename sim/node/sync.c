@@ -56,6 +56,7 @@ static void check_order(struct os_mutex *m, struct sim_thread *t)
 
 static void note_held(struct os_mutex *m, struct sim_thread *t)
 {
+    CHECK(m->queue.owner == t);
     if (t->n_held < SIM_HELD_MAX) {
         t->held[t->n_held++] = m;
     }
@@ -142,6 +143,7 @@ static void take_mutex(struct os_mutex *m)
             break; /* handed over */
         }
     }
+    CHECK(m->queue.owner == NULL || m->queue.owner == s->current);
     m->queue.owner = s->current;
     note_held(m, s->current);
 }

@@ -101,6 +101,7 @@ static void sim_thread_join(struct os_thread *thread)
     struct sim_handle *h = container_of(thread, struct sim_handle, base);
     struct scheduler *s = sched_of_os(thread->os);
 
+    CHECK(to_node(thread->os)->live_threads > 0);
     sched_point(s, SIM_CALL_thread_join);
     sched_join(s, h->thread);
     to_node(thread->os)->live_threads--;

@@ -172,6 +172,7 @@ struct coro *coro_new(struct coro_pool *pool, coro_fn fn, void *arg)
     struct coro *coro =
         node != NULL ? container_of(node, struct coro, node) : map_stack(pool->stack_bytes);
 
+    CHECK(fn != NULL);
     if (coro == NULL) {
         return NULL;
     }
@@ -186,6 +187,7 @@ struct coro *coro_new(struct coro_pool *pool, coro_fn fn, void *arg)
 
 void coro_free(struct coro_pool *pool, struct coro *coro)
 {
+    CHECK(coro->map != NULL); /* not the host */
     unregister_stack(coro);
     list_push_front(&pool->idle, &coro->node); /* the warmest first */
 }

@@ -29,6 +29,7 @@ static void end_wait(void *arg);
 
 static void thread_init(struct scheduler *s, struct sim_thread *t, const char *name)
 {
+    CHECK(t->sched == NULL); /* once */
     t->sched = s;
     sim_actor_init(s->decisions, &t->actor, name);
     list_init(&t->all);
@@ -76,6 +77,8 @@ static void thread_fini(struct sim_thread *t)
 static void reap(struct scheduler *s)
 {
     if (s->ended != NULL) {
+        CHECK(s->ended->done);
+        CHECK(s->ended != s->current);
         coro_free(s->stacks, s->ended->coro);
         s->ended->coro = NULL;
         s->ended = NULL;
@@ -84,6 +87,8 @@ static void reap(struct scheduler *s)
 
 void sched_fini(struct scheduler *s)
 {
+    CHECK(!s->running);
+    CHECK(s->current == &s->host);
     reap(s);
     list_for_each_safe(&s->all, it)
     {
@@ -105,6 +110,8 @@ void sched_fini(struct scheduler *s)
 
 static void make_ready(struct scheduler *s, struct sim_thread *t)
 {
+    CHECK(!t->done);
+    CHECK(t->queue == NULL);
     if (sched_is_stopped(t)) {
         list_push_back(&t->group->parked, &t->ready);
         return;
@@ -117,6 +124,7 @@ static struct sim_thread *take_ready(struct scheduler *s, uint64_t index)
 {
     struct list *node = s->ready.next;
 
+    CHECK(index < s->n_ready);
     while (index-- > 0) {
         node = node->next;
     }
@@ -134,6 +142,7 @@ static void switch_to(struct scheduler *s, struct sim_thread *to)
     if (to == from) {
         return;
     }
+    CHECK(!to->done);
     s->current = to;
     s->stats.switches++;
     s->stats.schedule = sim_mix(s->stats.schedule ^ s->now, to->number);
@@ -200,6 +209,7 @@ static void end_stand_back(struct scheduler *s, bool now)
 /* Lets time pass until a thread is ready. False: that will never be. */
 static bool wait_for_ready(struct scheduler *s)
 {
+    CHECK(s->n_ready == 0);
     s->busy_points = 0;
     end_stand_back(s, true);
     while (s->n_ready == 0) {
@@ -231,6 +241,7 @@ static void run_next(struct scheduler *s)
 
 void sched_end(struct scheduler *s, enum sim_verdict verdict)
 {
+    CHECK(verdict != SIM_OK);
     s->verdict = verdict;
     if (!s->violated) {
         s->report = sched_report_text(s, verdict, NULL);
@@ -255,6 +266,7 @@ void sched_vviolate(struct scheduler *s, const char *signature, const char *fmt,
 {
     char text[512];
 
+    CHECK(signature[0] != '\0');
     if (s->violated || s->verdict != SIM_OK) {
         return;
     }
@@ -292,6 +304,7 @@ static void pass_or_go_on(struct scheduler *s)
     struct sim_thread *me = s->current, *next;
     uint64_t index = sim_pick(s->decisions, SIM_SITE_PREEMPT, &me->actor, s->n_ready + 1);
 
+    CHECK(s->n_ready > 0);
     if (index > 0) {
         next = take_ready(s, index - 1);
         list_push_front(&s->ready, &me->ready);
@@ -322,6 +335,7 @@ void sched_point(struct scheduler *s, enum sim_call call)
 {
     struct sim_thread *me = s->current;
 
+    CHECK(me->queue == NULL); /* who waits does not call */
     me->clock_reads = 0;
     me->recent[me->points++ % SIM_RECENT] = (uint8_t)call;
     s->stats.points++;
@@ -372,6 +386,7 @@ uint64_t sched_deadline(const struct scheduler *s, int64_t timeout_ns)
 
 static void stop_waiting(struct sim_thread *t, int result)
 {
+    CHECK(t->queue != NULL);
     t->queue = NULL;
     t->result = result;
     list_unlink(&t->waits);
@@ -399,6 +414,8 @@ int sched_block(struct scheduler *s, struct sim_queue *q, uint64_t deadline)
 {
     struct sim_thread *me = s->current;
 
+    CHECK(me->queue == NULL);
+    CHECK(!me->done);
     me->slice = 0;
     me->queue = q;
     list_push_back(&q->waiting, &me->waits);
@@ -485,6 +502,7 @@ struct sim_thread *sched_spawn(struct scheduler *s, struct sched_group *group,
 {
     struct sim_thread *t = calloc(1, sizeof(*t));
 
+    CHECK(fn != NULL);
     if (t == NULL) {
         return NULL;
     }

@@ -8,6 +8,7 @@ static void pass_on(struct sim_thread *t)
 {
     struct sim_queue *q = t->woken_from;
 
+    CHECK(t->queue == NULL); /* it is ready, but for the stop */
     t->woken_from = NULL;
     if (q != NULL && q->owner == t) {
         q->owner = NULL; /* it was handed over, and the thread does not know yet */
@@ -24,6 +25,7 @@ static void pass_on(struct sim_thread *t)
 /* Those that are ready are so no longer, in the same order. */
 static void stop(struct sched_group *g)
 {
+    CHECK(g->paused || g->dead);
     list_for_each_safe(&g->sched->ready, it)
     {
         if (container_of(it, struct sim_thread, ready)->group == g) {
@@ -86,12 +88,14 @@ void sched_group_resume(struct sched_group *g)
 
 void sched_group_kill(struct sched_group *g)
 {
+    CHECK(!g->dead);
     g->dead = g->died = true;
     stop(g);
 }
 
 void sched_group_revive(struct sched_group *g)
 {
+    CHECK(g->dead);
     g->dead = false;
     sched_group_resume(g);
 }

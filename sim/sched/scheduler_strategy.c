@@ -64,6 +64,7 @@ static bool is_pct(const struct scheduler *s)
 
 uint64_t sched_choose(struct scheduler *s, enum sim_site site, struct sim_thread *actor)
 {
+    CHECK(s->n_ready > 0);
     if (is_pct(s)) {
         return sim_decide(s->decisions, site, &actor->actor, s->n_ready,
                           highest_priority(s));

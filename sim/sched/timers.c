@@ -25,6 +25,7 @@ void sim_timers_fini(struct sim_timers *t)
 
 void sim_timer_init(struct sim_timer *timer, void (*fn)(void *arg), void *arg)
 {
+    CHECK(fn != NULL);
     *timer = (struct sim_timer){.fn = fn, .arg = arg};
 }
 
