@@ -93,6 +93,7 @@ static int work(void *arg, struct process *self)
         if (index >= c->seeds) {
             return 0;
         }
+        CHECK(w->slot->since == 0);
         w->slot->seed = index;
         w->slot->since = began;
         process_forget_errors(self);
@@ -111,6 +112,7 @@ static int start_worker(struct campaign *c, struct worker *w)
 {
     int rc;
 
+    CHECK(!w->is_alive);
     w->campaign = c;
     w->heard = w->was_killed = false;
     w->slot->since = 0;
@@ -132,6 +134,7 @@ static void receive(struct campaign *c, struct worker *w)
 {
     struct campaign_result result;
 
+    CHECK(w->is_alive);
     while (process_receive(&w->process, &result, sizeof(result)) > 0) {
         w->heard = true;
         w->last_seed = result.seed;
@@ -145,6 +148,7 @@ static void blame_seed(struct campaign *c, struct worker *w, const struct proces
 {
     struct campaign_result result = {.end = CAMPAIGN_CRASHED};
 
+    CHECK(!w->is_alive);
     result.seed = seed_at(c, w->slot->seed);
     result.real_ns = os_monotonic_ns(c->opts->os) - w->slot->since;
     if (w->heard && w->last_seed == result.seed) {
@@ -166,6 +170,7 @@ static void bury(struct campaign *c, struct worker *w, bool renew)
     struct process_end end;
     bool at_work = w->slot->since != 0;
 
+    CHECK(w->is_alive);
     process_reap(&w->process, &end);
     w->is_alive = false;
     if (at_work && renew) {
@@ -318,6 +323,7 @@ struct campaign_failure *campaign_failures_add(struct campaign_failures *f,
 {
     struct campaign_failure **at = &f->first;
 
+    CHECK(result->end != CAMPAIGN_PASSED);
     f->count++;
     while (*at != NULL && strcmp((*at)->kept.signature, result->signature) != 0) {
         at = &(*at)->next;
@@ -385,6 +391,7 @@ bool campaign_hashes_add(struct campaign_hashes *h, const uint64_t hash[2])
     if ((h->used + 1) * 2 > h->size && !hashes_grow(h)) {
         return true;
     }
+    CHECK(h->used < h->size);
     slot = hash_slot(h->slots, h->size, hash);
     if (((*slot)[0] | (*slot)[1]) != 0) {
         return false;

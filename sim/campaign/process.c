@@ -21,6 +21,7 @@
 
 static void become_child(struct process *self, int parent_end, pid_t parent)
 {
+    CHECK(self->fd != parent_end);
     sigset_t deaf;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -65,6 +65,7 @@ static long take_out_one(struct shrinking *s, part_fn part_of, size_t arg, size_
     unsigned n = (unsigned)MIN((size_t)s->opts->jobs, parts - first);
     long ret = -1;
 
+    CHECK(first < parts);
     for (unsigned i = 0; i < n; i++) {
         candidates[i] = without_part(s, part_of, arg, first + i);
         if (candidates[i].n == s->n) { /* nothing in it */
@@ -302,6 +303,7 @@ static void use_stand_ins(struct shrinking *s)
     if (s->opts->stand_in == NULL) {
         return;
     }
+    CHECK(s->opts->is_alike != NULL);
     s->progress.phase = SHRINK_STAND_INS;
     s->stand_ins_end = s->progress.attempts + STAND_IN_ATTEMPTS;
     while (!s->stopped && stand_in_once(s)) {

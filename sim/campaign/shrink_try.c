@@ -57,6 +57,7 @@ static int start_attempt(struct shrinking *s, struct attempt *a, struct candidat
 {
     int rc;
 
+    CHECK(c->used != NULL);
     *a = (struct attempt){
         .candidate = c, .opts = s->opts, .began_ns = os_monotonic_ns(s->opts->os)};
     memset(c->used, true, c->n);
@@ -73,6 +74,7 @@ static void end_attempt(struct shrinking *s, struct attempt *a)
     struct candidate *c = a->candidate;
     struct process_end end;
 
+    CHECK(a->is_running);
     process_reap(&a->process, &end);
     a->is_running = false;
     if (s->stopped) { /* killed half-way: it says nothing */
@@ -142,6 +144,7 @@ void shrink_try_all(struct shrinking *s, struct candidate *candidates, unsigned 
     struct attempt attempts[SHRINK_JOBS_MAX];
     unsigned running = 0;
 
+    CHECK(n <= s->opts->jobs);
     for (unsigned i = 0; i < n && !s->stopped; i++) {
         struct candidate *c = &candidates[i];
         uint64_t fails = map_get(&s->answers, c->key, MAP_NONE);
@@ -175,6 +178,8 @@ void shrink_adopt(struct shrinking *s, const struct candidate *c)
 {
     size_t n = 0;
 
+    CHECK(c->fails);
+    CHECK(c->n <= s->n);
     for (size_t i = 0; i < c->n; i++) {
         if (c->used[i]) {
             s->best[n++] = c->items[i];

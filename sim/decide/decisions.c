@@ -133,6 +133,7 @@ uint64_t sim_decide(struct sim_decisions *d, enum sim_site site, struct sim_acto
     uint32_t occurrence = actor->seen[site]++;
     uint64_t value = d->defaults ? 0 : proposed;
 
+    CHECK(n > 0);
     d->made++;
     if (d->sequence != NULL && d->sequence->covers[site] && n > 1) {
         value = next_of_sequence(d->sequence, site, n);
@@ -209,6 +210,7 @@ int sim_site_by_name(const char *name)
 int sim_decisions_override(struct sim_decisions *d, enum sim_site site, const char *actor,
                            uint32_t occurrence, uint64_t value)
 {
+    CHECK(site < SIM_SITE_COUNT);
     d->overridden[site]++;
     return map_put(&d->overrides, hash_place(site, hash_text(actor), occurrence),
                    MIN(value, UINT64_MAX - 1)); /* the largest n - 1 there is */

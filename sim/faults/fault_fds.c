@@ -24,6 +24,7 @@ static bool make_room(struct fault_os *fo, int fd)
     int n = fo->n_fds;
     struct fault_fd **fds;
 
+    CHECK(fd >= 0);
     if (fd < n) {
         return true;
     }
@@ -102,6 +103,7 @@ void fault_fd_drop(struct fault_os *fo, struct fault_fd *e)
         set_published(fo, e, "");
     }
     spin_take(&fo->lock);
+    CHECK(fo->fds[e->fd] == e);
     fo->fds[e->fd] = NULL;
     if (e->kind == FAULT_FD_EPOLL) { /* the kernel forgets what was registered there */
         for (int i = 0; i < fo->n_fds; i++) {

@@ -75,6 +75,7 @@ static int fault_thread_start(struct os *os, const char *name, os_thread_fn fn, 
     int err = FAULT_ERRNO(fo, FAULT_R03_THREAD, NULL, EAGAIN);
     struct start *start;
 
+    CHECK(fn != NULL);
     if (err < 0) {
         return err;
     }
@@ -214,6 +215,7 @@ struct os *fault_os_new(struct os *inner, struct sim_faults *f)
 {
     struct fault_os *fo = calloc(1, sizeof(*fo));
 
+    CHECK(f != NULL);
     if (fo == NULL) {
         return NULL;
     }

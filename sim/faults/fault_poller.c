@@ -97,6 +97,7 @@ static int wanted(const struct round *r, const struct fault_fd *e, int at)
 {
     int events;
 
+    CHECK(r->epfd >= 0 || at > 0);
     if (r->epfd >= 0) {
         return e->mask & (OS_READABLE | OS_WRITABLE);
     }
@@ -109,6 +110,7 @@ static void add_event(struct round *r, const struct fault_fd *e, int at, int mas
 {
     uint64_t cookie = r->epfd >= 0 ? e->cookie : (uint64_t)(at - 1);
 
+    CHECK(r->epfd >= 0 || at > 0);
     for (int i = 0; i < r->n; i++) {
         if (r->events[i].cookie == cookie) {
             r->events[i].mask |= mask;
@@ -292,6 +294,7 @@ static void truncate_events(struct round *r)
         return;
     }
     most = (int)MIN((uint64_t)r->n, shot.value != 0 ? shot.value : 1);
+    CHECK(most > 0);
     for (int i = most; i < r->n && r->epfd >= 0; i++) {
         struct fault_fd *e = entry_of(r, &r->events[i]);
 
@@ -443,6 +446,7 @@ static int answer(const struct round *r, const struct pollfd *below, struct poll
     for (int i = 0; i < r->n; i++) {
         int at = (int)r->events[i].cookie, mask = r->events[i].mask;
 
+        CHECK(at < r->n_fds);
         fds[at].revents =
             (short)(below[at].revents | (mask & OS_READABLE ? POLLIN & fds[at].events : 0) |
                     (mask & OS_WRITABLE ? POLLOUT & fds[at].events : 0));

@@ -30,6 +30,7 @@ static int take_error(struct fault_fd *e, int later)
 {
     int error = e->error;
 
+    CHECK(e->state == FAULT_DEAD);
     e->error = 0;
     return error != 0 ? -error : later;
 }
@@ -155,6 +156,7 @@ static size_t take_stash(struct fault_fd *e, void *buf, size_t len)
 {
     size_t n = MIN(len, e->n_stash);
 
+    CHECK(e->n_stash <= sizeof(e->stash));
     memcpy(buf, e->stash, n);
     memmove(e->stash, e->stash + n, e->n_stash - n);
     e->n_stash -= n;
@@ -189,6 +191,7 @@ static bool recv_fails(struct fault_os *fo, struct fault_fd *e, ssize_t *ret)
 {
     struct fault_shot shot;
 
+    CHECK(e->state == FAULT_ALIVE);
     if (fault_ask(fo, FAULT_S06_EAGAIN, e, FAULT_TIME_DRAWS, &shot)) {
         *ret = at_frame(fo, e, FAULT_S06_EAGAIN, &shot);
         return true;
@@ -302,6 +305,7 @@ static size_t scan_frames(struct fault_os *fo, struct fault_fd *e, const struct 
     struct frame_scan scan;
     struct frame_start start;
 
+    CHECK(most > 0);
     frame_scan_begin(&scan, &e->out, iov, n);
     fault_place_of(fo, e, &place);
     place.side = FAULT_WRITE;
@@ -336,6 +340,7 @@ static size_t send_limit(struct fault_os *fo, struct fault_fd *e, const struct i
     size_t most = iov_bytes(iov, n);
     struct fault_shot shot;
 
+    CHECK(n > 0);
     if (fault_ask(fo, FAULT_S07_SHORT_SEND, e, SHORT_DRAWS, &shot)) {
         most = MIN(most, shot.value != 0 ? (size_t)shot.value : (size_t)shot.draw);
     }
@@ -393,6 +398,7 @@ static int send_frames(struct fault_os *fo, struct fault_fd *e, const struct iov
     size_t limit = *most;
     int err = 0;
 
+    CHECK(*most > 0);
     if (e->state != FAULT_ALIVE ||
         (e->due.index == 0 && !sim_faults_wants_frames(fo->f, FAULT_WRITE))) {
         return 0;

@@ -158,6 +158,7 @@ static bool is_sound(const struct fault_rule *r)
 
 static int append_rule(struct sim_faults *f, const struct fault_rule *r)
 {
+    CHECK(catalogue[r->id].decision >= 0);
     if (f->n_rules == f->cap_rules) {
         int cap = MAX(8, f->cap_rules * 2);
         struct rule *rules = realloc(f->rules, (size_t)cap * sizeof(*rules));
@@ -258,6 +259,7 @@ bool sim_faults_are_stopped(const struct sim_faults *f)
 
 void sim_faults_accept(struct sim_faults *f, int consequences)
 {
+    CHECK(consequences >> ARRAY_SIZE(fault_consequence_names) == 0);
     f->accepted |= consequences;
 }
 
@@ -290,6 +292,7 @@ void sim_faults_counts(struct sim_faults *f, enum fault_id id, struct fault_coun
 
 void sim_faults_fired(struct sim_faults *f, enum fault_id id)
 {
+    CHECK(id < FAULT_COUNT);
     spin_take(&f->lock);
     f->counts[id].fired++;
     spin_drop(&f->lock);

@@ -8,6 +8,7 @@
 
 void frame_watch_init(struct frame_watch *w, const struct frame_watch *other)
 {
+    CHECK(other != w);
     *w = (struct frame_watch){.other = other};
 }
 
@@ -31,6 +32,8 @@ static void finish_banner(struct frame_watch *w)
     int payload = banner_decode_prefix(w->head, &why);
     struct banner banner;
 
+    CHECK(is_head_whole(w));
+    CHECK(!w->has_banner);
     if (payload < 0 ||
         banner_decode_payload(w->head + BANNER_PREFIX_BYTES,
                               BANNER_BYTES - BANNER_PREFIX_BYTES, &banner) < 0) {
@@ -46,6 +49,8 @@ static void finish_preamble(struct frame_watch *w)
     struct preamble preamble;
     const char *why;
 
+    CHECK(is_head_whole(w));
+    CHECK(w->has_banner);
     if (preamble_decode(w->head, &preamble, &why) < 0) {
         w->blind = true;
         return;
@@ -70,6 +75,7 @@ static size_t step(struct frame_watch *w, const uint8_t *bytes, size_t n)
     size_t take;
     const char *why;
 
+    CHECK(n > 0);
     turn_over(w);
     if (w->blind) {
         return n;
@@ -141,6 +147,7 @@ bool frame_scan_next(struct frame_scan *s, struct frame_start *ret)
         const struct iovec *v = &s->iov[s->at];
         size_t took;
 
+        CHECK(s->within <= v->iov_len);
         if (s->within == v->iov_len) {
             s->at++;
             s->within = 0;

@@ -40,6 +40,7 @@ int nic_create_cq(struct verbs *v, struct ibv_context *ctx, int cqe, void *cq_co
     }
     cq->nic = nic;
     cq->depth = nic_depth(nic, (uint32_t)cqe) + nic_fault_more_cqe(nic);
+    CHECK(cq->depth >= (uint32_t)cqe);
     cq->ibv.context = ctx;
     cq->ibv.cq_context = cq_context;
     cq->ibv.channel = channel;
@@ -77,6 +78,7 @@ int nic_destroy_cq(struct verbs *v, struct ibv_cq *ibv)
         cq->channel->users--;
     }
     to_context(cq->ibv.context)->users--;
+    CHECK(cq->nic->objects.cqs > 0);
     cq->nic->objects.cqs--;
     free(cq->ring);
     free(cq);
@@ -151,6 +153,7 @@ static void reveal(void *arg)
     bool solicited = false;
     uint32_t n = cq->hidden;
 
+    CHECK(n <= cq->n);
     cq->hidden = 0;
     for (uint32_t i = cq->n - n; i < cq->n; i++) {
         solicited |= cqe_at(cq, i)->solicited;
@@ -165,6 +168,8 @@ static void hide(struct nic_cq *cq, uint32_t n, uint64_t ns)
 {
     struct scheduler *s = nic_sched(cq->nic);
 
+    CHECK(n > 0);
+    CHECK(n <= cq->n);
     cq->hidden = n;
     sim_timer_arm(&s->timers, &cq->reveal, s->now + ns);
 }
@@ -196,6 +201,7 @@ static void overtake(struct nic_cq *cq, uint32_t most)
     uint32_t first = cq->hidden > 0 ? cq->n - cq->hidden : 0, at = cq->n - 1;
     struct nic_cqe it = *cqe_at(cq, at);
 
+    CHECK(cq->n > 0);
     for (; at > first && most > 0; at--, most--) {
         struct nic_cqe *before = cqe_at(cq, at - 1);
 
@@ -241,6 +247,7 @@ bool nic_complete(struct nic_qp *qp, struct nic_cq *cq, const struct ibv_wc *wc,
 {
     uint64_t late;
 
+    CHECK(cq == qp->send_cq || cq == qp->recv_cq);
     if (cq->dead || cq->nic->failed) {
         return false;
     }
@@ -272,6 +279,7 @@ int nic_poll_cq(struct ibv_cq *ibv, int n, struct ibv_wc *wc)
     int got = 0;
 
     sched_point(nic_sched(cq->nic), SIM_CALL_poll_cq);
+    CHECK(cq->hidden <= cq->n);
     if (cq->n > cq->hidden) {
         uint64_t hide_ns;
 
@@ -321,6 +329,7 @@ void nic_cq_forget(struct nic_cq *cq, const struct nic_qp *qp, bool purge)
 {
     uint32_t kept = 0, seen = cq->n - cq->hidden;
 
+    CHECK(cq->hidden <= cq->n);
     for (uint32_t i = 0; i < cq->n; i++) {
         struct nic_cqe cqe = *cqe_at(cq, i);
 

@@ -100,6 +100,7 @@ static int destroy_channel(struct verbs *v, struct ibv_comp_channel *ibv)
     if (channel->users > 0) {
         return -EBUSY;
     }
+    CHECK(channel->nic->objects.channels > 0);
     nic_events_fini(&channel->events);
     to_context(channel->ibv.context)->users--;
     channel->nic->objects.channels--;
@@ -124,6 +125,7 @@ static int get_cq_event(struct verbs *v, struct ibv_comp_channel *ibv, struct ib
         return -EAGAIN;
     }
     cq = container_of(node, struct nic_cq, in_channel);
+    CHECK(cq->channel == channel);
     cq->unacked++;
     *ret = &cq->ibv;
     return 0;

@@ -41,6 +41,7 @@ int nic_dealloc_pd(struct verbs *v, struct ibv_pd *ibv)
     if (pd->users > 0) {
         return -EBUSY;
     }
+    CHECK(pd->nic->objects.pds > 0);
     to_context(pd->ibv.context)->users--;
     pd->nic->objects.pds--;
     free(pd);
@@ -88,6 +89,7 @@ int nic_reg_mr(struct verbs *v, struct ibv_pd *pd, void *addr, size_t len, int a
     mr->ibv.addr = addr;
     mr->ibv.length = len;
     nic->next_key++;
+    CHECK(nic->next_key < 1u << 24); /* the tag follows */
     mr->ibv.lkey =
         nic->next_key << 8 | (uint32_t)(sim_mix(nic->actor.key, nic->next_key) & 0xff);
     mr->ibv.rkey = (access & (remote | IBV_ACCESS_REMOTE_READ)) != 0 || nic->is->always_rkey
@@ -105,6 +107,7 @@ int nic_dereg_mr(struct verbs *v, struct ibv_mr *ibv)
 {
     struct nic_mr *mr = container_of(ibv, struct nic_mr, ibv);
 
+    CHECK(mr->pd->users > 0);
     nic_control(to_nic(v));
     list_unlink(&mr->of_nic);
     mr->pd->users--;

@@ -96,6 +96,7 @@ static int close_device(struct verbs *v, struct ibv_context *ibv)
     if (ctx->users > 0) {
         return -EBUSY;
     }
+    CHECK(ctx->nic->objects.contexts > 0);
     while ((node = list_pop_front(&ctx->async.queue)) != NULL) {
         free(container_of(node, struct nic_async, node));
     }
@@ -383,6 +384,7 @@ static void lose_port(struct nic *nic, uint64_t ns)
 {
     struct scheduler *s = nic_sched(nic);
 
+    CHECK(!sim_timer_is_armed(&nic->port_returns));
     rdma_port_set(&nic->base, false);
     sim_timer_arm(&s->timers, &nic->port_returns, s->now + ns);
 }
@@ -391,6 +393,8 @@ static void lose_gid(struct nic *nic, const struct nic_gid_loss *loss)
 {
     struct scheduler *s = nic_sched(nic);
 
+    CHECK(!sim_timer_is_armed(&nic->gid_returns));
+    CHECK(loss->index < NIC_GIDS);
     nic->gid_away = loss->index;
     rdma_gid_set(&nic->base, nic->gid_away, false);
     sim_timer_arm(&s->timers, &nic->gid_returns, s->now + loss->ns);

@@ -106,6 +106,7 @@ void nic_own_send(struct nic_qp *qp, uint32_t index)
 {
     struct nic_wqe *wqe = nic_wq_at(&qp->sq, index);
 
+    CHECK(index == qp->sq.posted);
     wqe->owned = 0;
     if (sim_is_strict(qp->nic->node) && wqe->copy == NULL && !nic_is_read(wqe->opcode)) {
         wqe->owned = sum_of_all(qp->nic, qp->pd, nic_wq_sges(&qp->sq, index), wqe->n_sge,
@@ -118,6 +119,7 @@ void nic_own_recv(const struct nic *nic, const struct nic_pd *pd, struct nic_wq 
 {
     struct nic_wqe *wqe = nic_wq_at(wq, index);
 
+    CHECK(index == wq->posted - 1);
     wqe->owned = 0;
     if (sim_is_strict(nic->node) && (index < FIRST_FILL || index >= wq->depth)) {
         wqe->owned = sum_of_all(nic, pd, nic_wq_sges(wq, index), wqe->n_sge, RECV_LINES);

@@ -37,6 +37,7 @@ static bool link_loses(struct nic_qp *qp, struct net_link *link)
 {
     const struct sim_link *is = &link->is;
 
+    CHECK(link->special);
     link->segments++;
     link->lost = chance(qp, SIM_SITE_L03_LOSS,
                         link->lost ? MAX(is->loss, is->loss_burst) : is->loss);
@@ -111,6 +112,7 @@ uint64_t nic_path_time(struct nic_qp *qp, struct net_link *link, uint64_t bytes)
 {
     uint64_t now = nic_sched(qp->nic)->now, at = leave(link, now, bytes);
 
+    CHECK(bytes > 0);
     if (at == 0) {
         return 0;
     }

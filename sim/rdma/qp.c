@@ -101,6 +101,7 @@ static void enter(struct nic_qp *qp, struct ibv_pd *pd)
     struct nic *nic = qp->nic;
     char name[SIM_ACTOR_NAME];
 
+    CHECK(qp->state == IBV_QPS_RESET);
     qp->ibv.context = pd->context;
     qp->ibv.qp_context = qp->init.qp_context;
     qp->ibv.pd = pd;
@@ -169,6 +170,7 @@ int nic_destroy_qp(struct verbs *v, struct ibv_qp *ibv)
     struct nic_qp *qp = to_qp(ibv);
     struct nic *nic = qp->nic;
 
+    CHECK(nic->objects.qps > 0);
     nic_control(nic);
     nic_async_forget(qp->ibv.context, &qp->ibv);
     list_unlink(&qp->of_nic); /* no packet finds it any more */
@@ -221,6 +223,7 @@ static void flush(void *arg)
 {
     struct nic_qp *qp = arg;
 
+    CHECK(qp->state == IBV_QPS_ERR);
     if (qp->recv_first) {
         nic_responder_flush(qp);
     }
@@ -241,6 +244,7 @@ void nic_qp_to_err(struct nic_qp *qp)
     struct scheduler *s = nic_sched(qp->nic);
     struct sim_decisions *d = nic_decisions(qp->nic);
 
+    CHECK(qp->sq.posted - qp->una <= qp->sq.depth);
     qp->state = IBV_QPS_ERR;
     nic_requester_stop(qp);
     qp->next = qp->una;
@@ -299,6 +303,7 @@ static void put_send(struct nic_qp *qp, const struct ibv_send_wr *wr)
 {
     struct nic_wqe *wqe = nic_wq_at(&qp->sq, qp->sq.posted);
 
+    CHECK(qp->sq.posted - qp->sq.released < qp->sq.depth);
     *wqe = (struct nic_wqe){.wr_id = wr->wr_id,
                             .opcode = wr->opcode,
                             .flags = wr->send_flags,

@@ -129,6 +129,7 @@ static void spoil_peer(struct nic_qp *qp)
 /* Back to the beginning: what was posted is forgotten without a CQE. */
 static void reset(struct nic_qp *qp)
 {
+    CHECK(qp->state == IBV_QPS_RESET);
     nic_requester_stop(qp);
     sim_timer_cancel(&nic_sched(qp->nic)->timers, &qp->flush);
     qp->una = qp->next = qp->sq.released = qp->sq.posted;

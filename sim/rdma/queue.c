@@ -25,6 +25,7 @@ uint32_t nic_depth(const struct nic *nic, uint32_t asked)
 
 int nic_wq_init(struct nic_wq *wq, uint32_t depth, uint32_t max_sge)
 {
+    CHECK(wq->wqes == NULL); /* once */
     *wq = (struct nic_wq){.depth = depth, .max_sge = max_sge};
     if (depth == 0) {
         return 0;
@@ -70,6 +71,7 @@ int nic_wq_post_recv(struct nic_wq *wq, const struct ibv_recv_wr *wr)
 
 static bool take(struct nic_wq *wq, struct nic_wqe *ret, struct ibv_sge *ret_sges)
 {
+    CHECK(wq->posted - wq->taken <= wq->depth);
     if (wq->taken == wq->posted) {
         return false;
     }
@@ -133,6 +135,7 @@ int nic_create_srq(struct verbs *v, struct ibv_pd *pd, struct ibv_srq_init_attr 
         free(srq);
         return err;
     }
+    CHECK(srq->wq.depth >= attr->attr.max_wr);
     attr->attr.max_wr = srq->wq.depth;
     srq->nic = nic;
     srq->pd = to_pd(pd);
@@ -190,6 +193,7 @@ int nic_destroy_srq(struct verbs *v, struct ibv_srq *ibv)
     if (srq->users > 0) {
         return -EBUSY;
     }
+    CHECK(srq->nic->objects.srqs > 0);
     nic_async_forget(srq->ibv.context, &srq->ibv);
     while (srq->unacked > 0) {
         sched_block(nic_sched(srq->nic), &srq->acks, UINT64_MAX);
@@ -204,6 +208,7 @@ int nic_destroy_srq(struct verbs *v, struct ibv_srq *ibv)
 /* It is dead, and so are the queue pairs that have it. */
 static void srq_fails(struct nic_srq *srq)
 {
+    CHECK(!srq->dead);
     srq->dead = true;
     nic_async_srq(srq, IBV_EVENT_SRQ_ERR);
     for (int i = 0; i < NIC_QP_BUCKETS; i++) {

@@ -38,6 +38,7 @@ void nic_requester_stop(struct nic_qp *qp)
 
 void nic_requester_start(struct nic_qp *qp)
 {
+    CHECK(qp->una == qp->next);
     qp->una_psn = qp->next_psn = qp->attr.sq_psn & PSN_MASK;
     qp->retries = qp->rnr_retries = 0;
     qp->in_rnr = false;
@@ -93,6 +94,7 @@ static void complete(struct nic_qp *qp, enum ibv_wc_status status)
     struct nic_wqe *wqe = nic_wq_at(&qp->sq, index);
     bool is_error = status != IBV_WC_SUCCESS;
 
+    CHECK(index != qp->sq.posted);
     nic_look_at_send(qp, index);
     if (!qp->nic->is->slots_by_poll) {
         qp->sq.released = qp->una;
@@ -120,6 +122,7 @@ static void complete(struct nic_qp *qp, enum ibv_wc_status status)
 
 void nic_requester_flush(struct nic_qp *qp)
 {
+    CHECK(qp->state == IBV_QPS_ERR);
     while (qp->una != qp->sq.posted) {
         complete(qp, IBV_WC_WR_FLUSH_ERR);
     }
@@ -198,6 +201,7 @@ static void number(struct nic_qp *qp, struct nic_wqe *wqe)
 {
     uint32_t mtu = nic_mtu(qp);
 
+    CHECK(wqe->n_psn == 0); /* once */
     wqe->doom = nic_fault_send(qp);
     wqe->psn = qp->next_psn;
     wqe->n_psn = MAX(1u, (wqe->len + mtu - 1) / mtu);
@@ -259,6 +263,7 @@ static bool send_next(struct nic_qp *qp)
     enum ibv_wc_status status;
     struct nic_packet *p;
 
+    CHECK(qp->next != qp->sq.posted);
     if (wqe->n_psn == 0) {
         if (nic_is_read(wqe->opcode) && qp->reads >= qp->attr.max_rd_atomic) {
             if (qp->attr.max_rd_atomic == 0 && !qp->nic->is->no_reads_hang &&
@@ -287,6 +292,7 @@ static bool may_die(struct nic_qp *qp)
 {
     struct nic_qp_death death = nic_fault_qp(qp);
 
+    CHECK(qp->state == IBV_QPS_RTS);
     if (!death.dies) {
         return false;
     }
@@ -423,6 +429,7 @@ static void wait_until_ready(struct nic_qp *qp, int code)
 {
     struct scheduler *s = nic_sched(qp->nic);
 
+    CHECK(qp->state == IBV_QPS_RTS);
     if (qp->attr.rnr_retry != 7 && qp->rnr_retries++ >= qp->attr.rnr_retry) {
         fail(qp, IBV_WC_RNR_RETRY_EXC_ERR);
         return;
@@ -443,6 +450,7 @@ static void take_response(struct nic_qp *qp, const struct nic_packet *p)
     uint32_t left = p->len;
     struct nic_wqe *wqe;
 
+    CHECK(p->kind == PACKET_RESPONSE);
     acknowledge(qp, p->psn);
     if (qp->state != IBV_QPS_RTS || qp->una == qp->sq.posted || qp->una_psn != p->psn) {
         return;

@@ -17,6 +17,7 @@ void nic_respond(struct nic_qp *qp, enum nic_packet_kind kind, uint32_t psn, int
 {
     struct nic_packet *p = nic_packet_new(qp->nic, 0);
 
+    CHECK(kind >= PACKET_ACK);
     if (p != NULL) {
         p->kind = kind;
         p->psn = psn & PSN_MASK;
@@ -36,6 +37,7 @@ static void fail(struct nic_qp *qp, int status, int remote_status)
 {
     struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, (enum ibv_wc_status)status);
 
+    CHECK(qp->receiving);
     nic_respond(qp, PACKET_NAK_ERROR, qp->epsn, remote_status);
     qp->receiving = false;
     nic_complete(qp, qp->recv_cq, &wc, false, 0, true);
@@ -47,6 +49,8 @@ static int scatter(struct nic_qp *qp, const uint8_t *data, uint32_t len)
 {
     uint32_t skip = qp->rx_at;
 
+    CHECK(qp->receiving);
+    CHECK(len <= qp->rx.len - qp->rx_at);
     for (int i = 0; i < qp->rx.n_sge && len > 0; i++) {
         struct ibv_sge sge = qp->rx_sges[i];
         uint32_t from = MIN(skip, sge.length), n = MIN(sge.length - from, len);
@@ -72,6 +76,7 @@ static void spoil(struct nic_qp *qp)
 {
     uint32_t at = qp->rx_at - 1;
 
+    CHECK(qp->rx_at > 0);
     for (int i = 0; i < qp->rx.n_sge; i++) {
         const struct ibv_sge *sge = &qp->rx_sges[i];
 
@@ -86,6 +91,7 @@ static void spoil(struct nic_qp *qp)
 /* True: there is a receive request for the message that begins. */
 bool nic_responder_begin(struct nic_qp *qp)
 {
+    CHECK(!qp->receiving);
     if (!nic_take_recv(qp, &qp->rx, qp->rx_sges)) {
         qp->nak_sent = true;
         nic_respond(qp, PACKET_NAK_RNR, qp->epsn, qp->attr.min_rnr_timer);
@@ -112,6 +118,7 @@ static bool finish(struct nic_qp *qp, const struct nic_packet *p)
                     (qp->nic->is->grh_flag ? (unsigned int)IBV_WC_GRH : 0u),
     };
 
+    CHECK(qp->receiving);
     qp->receiving = false;
     qp->msn++;
     if (!nic_complete(qp, qp->recv_cq, &wc, false, 0, p->solicited)) {
@@ -188,6 +195,7 @@ static void receive(struct nic_qp *qp, const struct nic_packet *p, uint32_t behi
     uint32_t skip = MIN(behind * p->mtu, p->len);
     bool is_write = nic_is_write(p->opcode), goes_on;
 
+    CHECK(behind < p->n_psn);
     if (!(is_write ? receive_write(qp, p, skip) : receive_send(qp, p, skip))) {
         return;
     }
@@ -241,6 +249,7 @@ void nic_responder_flush(struct nic_qp *qp)
 {
     bool more = qp->receiving;
 
+    CHECK(qp->state == IBV_QPS_ERR);
     qp->receiving = false;
     while (more || (qp->srq == NULL && nic_take_recv(qp, &qp->rx, qp->rx_sges))) {
         struct ibv_wc wc = nic_error_wc(qp, qp->rx.wr_id, IBV_WC_WR_FLUSH_ERR);

@@ -33,6 +33,7 @@ bool nic_responder_write(struct nic_qp *qp, const struct nic_packet *p, uint32_t
     uint32_t len = p->len - skip;
     uint8_t *to = NULL;
 
+    CHECK(skip <= p->len);
     if (!may(qp, IBV_ACCESS_REMOTE_WRITE)) {
         return false;
     }
@@ -147,6 +148,7 @@ void nic_responder_atomic(struct nic_qp *qp, const struct nic_packet *p)
     }
     qp->epsn = (qp->epsn + 1) & PSN_MASK;
     qp->msn++;
+    CHECK(qp->next_atomic < ARRAY_SIZE(qp->atomics));
     qp->atomics[qp->next_atomic].psn = p->psn;
     qp->atomics[qp->next_atomic].value = found;
     qp->atomics[qp->next_atomic].is_set = true;

@@ -92,6 +92,7 @@ static void arrive(void *arg)
     struct nic *nic = nic_at(p->fabric, &p->to);
     struct nic_qp *qp;
 
+    CHECK(list_is_linked(&p->of_fabric));
     list_unlink(&p->of_fabric);
     qp = nic != NULL && nic->port_up && !nic->failed ? nic_find_qp(nic, p->dest_qpn) : NULL;
     if (qp != NULL) {
@@ -161,6 +162,7 @@ static bool lose_some(struct nic_qp *qp, struct nic_packet *p, struct net_link *
     const struct rdma_wire *wire = &qp->nic->wire;
     uint32_t bytes = MIN(p->len, p->mtu) + PACKET_OVERHEAD;
 
+    CHECK(p->n_psn > 0);
     for (uint32_t i = 0; i < p->n_psn; i++) {
         if (!draw(qp, SIM_SITE_RDMA_LOSS, wire->lost) &&
             !draw(qp, SIM_SITE_RDMA_DAMAGE, wire->damaged) && /* the ICRC tells */
@@ -181,6 +183,7 @@ static bool lose_some(struct nic_qp *qp, struct nic_packet *p, struct net_link *
 
 static void travel(struct nic_qp *qp, struct nic_packet *p, uint64_t at)
 {
+    CHECK(at >= nic_sched(qp->nic)->now);
     list_push_back(&qp->nic->fabric->packets, &p->of_fabric);
     sim_timer_arm(&nic_sched(qp->nic)->timers, &p->timer, at);
 }
@@ -204,6 +207,7 @@ void nic_send_packet(struct nic_qp *qp, struct nic_packet *p)
     struct net_link *link;
     uint64_t at = 0;
 
+    CHECK(!list_is_linked(&p->of_fabric));
     p->to = qp->attr.ah_attr.grh.dgid;
     p->dest_qpn = qp->attr.dest_qp_num;
     p->mtu = nic_mtu(qp);

@@ -17,6 +17,7 @@ static int odometer_init(struct odometer *o, const struct explore_opts *opts)
 {
     uint32_t depth = opts->depth != 0 ? opts->depth : 32;
 
+    CHECK(opts->run != NULL);
     *o = (struct odometer){.opts = opts, .sequence = {.depth = depth}};
     o->sequence.covers[SIM_SITE_PREEMPT] = true;
     o->sequence.covers[SIM_SITE_RUN] = true;
@@ -68,6 +69,7 @@ static bool advance(struct odometer *o)
 {
     struct sim_sequence *q = &o->sequence;
 
+    CHECK(q->set <= q->depth);
     for (uint32_t i = MIN(q->met, q->depth); i-- > 0;) {
         if (q->value[i] + 1 < q->choices[i] && may_differ(o, i)) {
             q->value[i]++;
@@ -83,6 +85,7 @@ static int note_failure(struct explore_result *result, struct sim_world *world)
 {
     const char *signature = sim_world_signature(world);
 
+    CHECK(result->runs > 0);
     if (result->failures++ > 0) {
         return 0;
     }

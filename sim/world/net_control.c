@@ -105,6 +105,7 @@ static void clog_link(struct net_link *link, uint16_t port, uint64_t from_ns,
 {
     bool is_clogged = link->clog_until != 0;
 
+    CHECK(until_ns >= from_ns);
     link->clog_port = is_clogged && link->clog_port != port ? 0 : port;
     link->clog_from = is_clogged ? MIN(link->clog_from, from_ns) : from_ns;
     link->clog_until = MAX(link->clog_until, until_ns);
@@ -221,6 +222,7 @@ int sim_net_blackhole(struct sim_world *w, struct os *from, struct os *to,
 {
     int n = 0;
 
+    CHECK(how < SIM_BLOCK_COUNT);
     if (how != SIM_PASS) {
         count_fault(w, FAULT_L08_HOLE);
     }
@@ -330,6 +332,7 @@ int sim_net_family(struct sim_world *w, struct os *os, int family, bool up,
     int i = family_index(family);
     uint8_t *none = &w->net.no_family[os->node];
 
+    CHECK(how < SIM_BLOCK_COUNT);
     if (i < 0) {
         return -EAFNOSUPPORT;
     }

@@ -133,6 +133,7 @@ void sim_node_boot(struct sim_node *n)
 {
     struct net *net = net_of(n);
 
+    CHECK(!n->dead);
     if (net->down[n->base.node]) {
         net->down[n->base.node] = false;
         net_links_healed(net);

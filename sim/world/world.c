@@ -105,6 +105,7 @@ static void node_free_memory(struct sim_node *n)
 {
     struct list *node;
 
+    CHECK(n->open_n == 0);
     sim_node_free_locks(n);
     while ((node = list_pop_front(&n->handles)) != NULL) {
         struct sim_handle *h = container_of(node, struct sim_handle, of_node);
@@ -213,6 +214,7 @@ struct os *sim_world_node(struct sim_world *w, uint8_t number, const char *name)
     n->base.ops = &sim_os_ops;
     n->base.io = &sim_os_io_ops;
     n->base.node = number != 0 ? number : free_number(w);
+    CHECK(n->base.node != 0);
     snprintf(n->base.name, sizeof(n->base.name), "%s", name);
     n->env = &w->env;
     sched_group_init(&w->sched, &n->threads);
