@@ -11,13 +11,6 @@
 #include "engine/util.h"
 #include "sim/check/checkers_impl.h"
 
-void check_center_free(struct check_center *center)
-{
-    free(center->timers);
-    free(center->heard.conns);
-    free(center);
-}
-
 /* ---- the order of a pass, and its thread ------------------------------------------- */
 
 static const char *const phase_names[] = {"between two passes", "in the driver's wait",

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checkers.c: the table of objects, and which record is looked at by whom. */
+/* checkers.c: life and end, and which record is looked at by whom. */
 #include "sim/check/checkers.h"
-
-#include <stdarg.h>
-#include <string.h>
 
 #include "engine/util.h"
 #include "sim/check/checkers_impl.h"
@@ -18,23 +15,13 @@ struct checkers *checkers_new(const struct checkers_opts *opts)
     return c;
 }
 
-static void object_fini(struct check_object *o)
-{
-    if (o->class_ == TRACE_OBJECT_CENTER && o->center != NULL) {
-        check_center_free(o->center);
-    } else {
-        free(o->any);
-    }
-    o->any = NULL;
-}
-
 void checkers_free(struct checkers *c)
 {
     if (c == NULL) {
         return;
     }
     for (uint32_t i = 0; i < c->n_objects; i++) {
-        object_fini(&c->objects[i]);
+        check_object_fini(&c->objects[i]);
     }
     for (int i = 0; i < CHECK_NODES; i++) {
         free(c->nodes[i].fds);
@@ -47,105 +34,6 @@ void checkers_free(struct checkers *c)
 uint64_t checkers_seen(const struct checkers *c)
 {
     return c->seen;
-}
-
-/* ---- violations ------------------------------------------------------------------- */
-
-void check_fail(struct checkers *c, uint8_t node, const char *rule_what, const char *fmt,
-                ...)
-{
-    char signature[120], text[400];
-    va_list args;
-
-    if (c->violated) {
-        return;
-    }
-    c->violated = true;
-    snprintf(signature, sizeof(signature), "%s %s", rule_what, c->nodes[node].name);
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    c->opts.violate(c->opts.arg, signature, text);
-}
-
-uint64_t check_now(const struct checkers *c, const struct trace_record *r)
-{
-    return c->opts.now != NULL ? c->opts.now(c->opts.arg) : r->ts;
-}
-
-/* ---- objects ---------------------------------------------------------------------- */
-
-/* A listener, a throttle or a node keeps no books that are worth a model of their own. */
-static size_t model_bytes(uint8_t class_)
-{
-    switch (class_) {
-    case TRACE_OBJECT_CENTER:
-        return sizeof(struct check_center);
-    case TRACE_OBJECT_CONN:
-        return sizeof(struct check_conn);
-    case TRACE_OBJECT_THROTTLE:
-        return sizeof(struct check_throttle);
-    default:
-        return 0;
-    }
-}
-
-static void model_init(struct check_object *o)
-{
-    if (o->class_ == TRACE_OBJECT_CENTER) {
-        o->center->owner = -1;
-        o->center->silence_due_ns = UINT64_MAX;
-    } else if (o->class_ == TRACE_OBJECT_CONN) {
-        o->conn->fd = -1;
-    }
-}
-
-/* Names of objects begin with that of their node: "a.center-0 (epoll)". */
-static void learn_node(struct checkers *c, uint8_t node, const char *text)
-{
-    char *name = c->nodes[node].name;
-
-    if (name[0] == '\0') {
-        snprintf(name, sizeof(c->nodes[node].name), "%.*s", (int)strcspn(text, "."), text);
-    }
-}
-
-static void define_object(struct checkers *c, const struct trace_name *name)
-{
-    struct check_object *o;
-
-    if (name->id >= c->n_objects) {
-        uint32_t n = MAX(64u, MAX(c->n_objects * 2, name->id + 1));
-
-        o = realloc(c->objects, n * sizeof(*o));
-        CHECK(o != NULL); /* 64 bytes for each thing that was ever named */
-        memset(o + c->n_objects, 0, (n - c->n_objects) * sizeof(*o));
-        c->objects = o;
-        c->n_objects = n;
-    }
-    o = &c->objects[name->id];
-    object_fini(o);
-    *o = (struct check_object){.class_ = name->class_, .node = name->node};
-    snprintf(o->name, sizeof(o->name), "%.*s", CHECK_OBJECT_NAME - 1, name->text);
-    if (name->class_ == TRACE_OBJECT_CENTER || name->class_ == TRACE_OBJECT_CONN) {
-        learn_node(c, name->node, name->text);
-    }
-}
-
-struct check_object *check_object(struct checkers *c, uint32_t id,
-                                  enum trace_object_class class_)
-{
-    struct check_object *o = id < c->n_objects ? &c->objects[id] : NULL;
-
-    if (o == NULL || o->dead || o->class_ != class_) {
-        return NULL;
-    }
-    if (o->any == NULL) {
-        o->any = calloc(1, model_bytes(o->class_));
-        CHECK(o->any != NULL);
-        model_init(o);
-    }
-    return o;
 }
 
 /* ---- records ---------------------------------------------------------------------- */
@@ -208,7 +96,7 @@ void checkers_record(void *arg, const struct trace_record *r, const struct trace
     }
     if (name != NULL) {
         if (name->what == TRACE_NAME_OBJECT) {
-            define_object(c, name);
+            check_object_define(c, name);
         }
         return;
     }
@@ -239,7 +127,7 @@ void checkers_node_died(struct checkers *c, uint8_t node)
 {
     for (uint32_t i = 0; i < c->n_objects; i++) {
         if (c->objects[i].node == node) {
-            object_fini(&c->objects[i]);
+            check_object_fini(&c->objects[i]);
             c->objects[i].dead = true;
         }
     }
