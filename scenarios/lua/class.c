@@ -33,24 +33,42 @@ static int class_index(lua_State *L)
     return luaL_error(L, "%s: methods have names", lua_tostring(L, lua_upvalueindex(2)));
 }
 
-void api_class(lua_State *L, const char *class_, const luaL_Reg *methods)
+/* Methods go into the table below the metatable on top, what Lua calls itself into that. */
+static void add_methods(lua_State *L, const luaL_Reg *methods)
 {
-    luaL_newmetatable(L, class_);
-    lua_newtable(L);
     for (; methods->name != NULL; methods++) {
         lua_pushcfunction(L, methods->func);
         if (strncmp(methods->name, "__", 2) == 0) {
-            lua_setfield(L, -3, methods->name);
-        } else {
             lua_setfield(L, -2, methods->name);
+        } else {
+            lua_setfield(L, -3, methods->name);
         }
     }
+}
+
+void api_class(lua_State *L, const char *class_, const luaL_Reg *methods)
+{
+    lua_newtable(L);
+    luaL_newmetatable(L, class_);
+    add_methods(L, methods);
+    lua_pushvalue(L, -2);
     lua_pushstring(L, class_);
     lua_pushcclosure(L, class_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "locked");
     lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    lua_pop(L, 2);
+}
+
+void api_more_methods(lua_State *L, const char *class_, const luaL_Reg *methods)
+{
+    luaL_getmetatable(L, class_);
+    lua_getfield(L, -1, "__index");
+    lua_getupvalue(L, -1, 1);
+    lua_replace(L, -2);
+    lua_insert(L, -2);
+    add_methods(L, methods);
+    lua_pop(L, 2);
 }
 
 void api_set_class(lua_State *L, const char *class_)

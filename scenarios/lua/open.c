@@ -5,7 +5,10 @@
 int lua_api_open(lua_State *L)
 {
     api_open_node(L);
+    api_open_connect(L);
+    api_open_fates(L);
     api_open_conn(L);
+    api_open_message(L);
     api_open_expect(L);
     api_open_wait(L);
     api_open_world(L);
