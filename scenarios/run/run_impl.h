@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * run_impl.h: a run while it goes on, between the files of this folder. run.c tells it,
- * run_summary.c prints how it ended, run_outcome.c gives that a name.
+ * run_judge.c looks at what it left behind, run_summary.c prints how it ended,
+ * run_outcome.c gives that a name.
  */
 #ifndef MSGRLAB_SCENARIOS_RUN_RUN_IMPL_H
 #define MSGRLAB_SCENARIOS_RUN_RUN_IMPL_H
@@ -16,6 +17,7 @@
 #include "scenarios/lua/host.h"
 #include "scenarios/lua/story.h"
 #include "scenarios/run/run.h"
+#include "scenarios/run/run_guard.h"
 
 enum run_phase { RUN_SCRIPT, RUN_EXPECT, RUN_SHUTDOWN, RUN_JUDGE, RUN_DONE };
 
@@ -50,6 +52,13 @@ struct run {
     int trace_error;
     uint64_t ended_ns;
 };
+
+/* run_judge.c: what of the process or the nodes is open that was not before the run. */
+void run_look_for_leaks(struct run *run, const struct run_census *before);
+/* Nothing is recorded any more. */
+void run_finish_trace(struct run *run);
+/* The same, and judges what is judged from the trace. */
+void run_judge(struct run *run);
 
 /* run_summary.c: prints how it ended; returns the exit code. */
 int run_summary(struct run *run);
