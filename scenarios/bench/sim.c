@@ -132,7 +132,7 @@ static double measure_messages(const char *script, const char *stack, uint64_t s
     opts.world.stack = stack;
     opts.world.seed = seed;
     opts.quiet = opts.bare = true;
-    opts.sets[opts.n_sets++] = (struct story_set){"messages", RATE_MESSAGES, false};
+    opts.sets[opts.n_sets++] = (struct setting){"messages", RATE_MESSAGES, false};
     run_scenario(&opts, &outcome);
     rate =
         outcome.code != EXIT_OK || !outcome.hashed

@@ -138,7 +138,7 @@ static int take_set(const char *command, char *value, struct run_opts *opts)
     if (opts->n_sets == RUN_SETS_MAX) {
         return cli_usage_error(command, "at most %d times --set", RUN_SETS_MAX);
     }
-    opts->sets[opts->n_sets++] = (struct story_set){.key = value, .value = equals + 1};
+    opts->sets[opts->n_sets++] = (struct setting){.key = value, .value = equals + 1};
     return EXIT_OK;
 }
 

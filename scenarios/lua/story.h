@@ -14,19 +14,14 @@
 struct expect_list;
 struct lab;
 struct lab_inbox;
+struct setting;
 struct world;
-
-/* What --set KEY=VALUE said. */
-struct story_set {
-    const char *key, *value; /* borrowed from the command line */
-    bool used;               /* the script looked at it */
-};
 
 struct story {
     struct world *world;              /* borrowed */
     struct lab *lab;                  /* borrowed */
     struct expect_list *expectations; /* borrowed */
-    struct story_set *sets;           /* borrowed: n_sets of them */
+    struct setting *sets;             /* borrowed: n_sets of them */
     int n_sets;
     /* When the run is over, by the world's clock; what the script has to wait for may put
      * it off in the simulated world. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/base/setting.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 #include "sim/rdma/personality.h"
@@ -51,7 +52,7 @@ static int set_index(lua_State *L)
     const char *key = luaL_checkstring(L, 2);
 
     for (int i = 0; i < story->n_sets; i++) {
-        struct story_set *set = &story->sets[i];
+        struct setting *set = &story->sets[i];
 
         if (strcmp(set->key, key) != 0) {
             continue;

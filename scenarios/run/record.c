@@ -151,7 +151,7 @@ static bool put_header(FILE *out, const struct record *r)
         fprintf(out, "instructions %" PRIu64 "\n", r->instructions_max);
     }
     for (int i = 0; i < r->n_sets; i++) {
-        const struct story_set *set = &r->sets[i];
+        const struct setting *set = &r->sets[i];
 
         good = good && strpbrk(set->key, "\r\n") == NULL &&
                strpbrk(set->value, "\r\n") == NULL;

@@ -44,7 +44,7 @@ struct record {
     uint64_t timeout_ns;
     uint64_t instructions_max; /* 0: the default */
     int n_sets;
-    struct story_set sets[RUN_SETS_MAX];
+    struct setting sets[RUN_SETS_MAX];
     const char *outcome; /* signature; "" for a run that went well, "crash" */
     int code;            /* exit code */
     struct trace_hash hash;

@@ -129,7 +129,7 @@ static bool take_set(struct record *r, char *value)
         return false;
     }
     *equals = '\0';
-    r->sets[r->n_sets++] = (struct story_set){.key = value, .value = equals + 1};
+    r->sets[r->n_sets++] = (struct setting){.key = value, .value = equals + 1};
     return true;
 }
 

@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 #include "engine/base.h"
+#include "scenarios/base/setting.h"
 #include "scenarios/lab/world.h"
-#include "scenarios/lua/story.h"
 
 #define RUN_SETS_MAX 64
 #define RUN_TIMEOUT_NS (60 * NSEC_PER_SEC)
@@ -35,7 +35,7 @@ struct run_opts {
     uint64_t real_timeout_ns; /* sim: by the real clock [RUN_REAL_TIMEOUT_NS] */
     uint64_t instructions_max;
     int n_sets;
-    struct story_set sets[RUN_SETS_MAX];
+    struct setting sets[RUN_SETS_MAX];
     char found[RUN_SCRIPT_PATH]; /* where `script` points if it was found by name */
     bool log;                    /* keep the decisions for run_outcome.decisions */
     bool quiet;                  /* print nothing at all */

@@ -59,7 +59,7 @@ static const char *expect_acceptor(const char *node, const char *dialler)
 static void say(struct run_opts *opts, const char *key, const char *value)
 {
     if (value != NULL) {
-        opts->sets[opts->n_sets++] = (struct story_set){.key = key, .value = value};
+        opts->sets[opts->n_sets++] = (struct setting){.key = key, .value = value};
     }
 }
 

@@ -211,7 +211,7 @@ static void take_sets(char *text, struct run_opts *opts)
         char *value = strchr(word, '=');
 
         *value++ = '\0';
-        opts->sets[opts->n_sets++] = (struct story_set){.key = word, .value = value};
+        opts->sets[opts->n_sets++] = (struct setting){.key = word, .value = value};
     }
 }
 

@@ -253,9 +253,9 @@ START_TEST(a_record_is_read_as_it_was_written)
     opts.world.driver = DRIVER_SELECT;
     opts.timeout_ns = 1234567890123ULL;
     opts.instructions_max = 77;
-    opts.sets[opts.n_sets++] = (struct story_set){.key = "n", .value = "5"};
-    opts.sets[opts.n_sets++] = (struct story_set){.key = "text", .value = "a = b, c"};
-    opts.sets[opts.n_sets++] = (struct story_set){.key = "empty", .value = ""};
+    opts.sets[opts.n_sets++] = (struct setting){.key = "n", .value = "5"};
+    opts.sets[opts.n_sets++] = (struct setting){.key = "text", .value = "a = b, c"};
+    opts.sets[opts.n_sets++] = (struct setting){.key = "empty", .value = ""};
     outcome.decisions = decisions;
     record_of_run(&opts, &outcome, &made);
     text = record_format(&made);
@@ -456,7 +456,7 @@ START_TEST(the_command_that_repeats_a_run)
     char *line;
 
     opts.world.schedule = "pct";
-    opts.sets[opts.n_sets++] = (struct story_set){.key = "say", .value = "it's"};
+    opts.sets[opts.n_sets++] = (struct setting){.key = "say", .value = "it's"};
     opts.timeout_ns = NSEC_PER_SEC;
     line = record_again(&opts);
     ck_assert_str_eq(line, "msgrlab run 'my scripts/x.lua' --seed 7 --schedule pct "
