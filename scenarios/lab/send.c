@@ -299,16 +299,20 @@ static void book_as_sent(struct lab_ledger *ledger, uint32_t index, uint64_t flo
     lab_unlock(lab);
 }
 
-/* To wherever the node listens now: it may have another address than when the run began. */
+/* To wherever the node listens now: it may have another address than when the run began.
+ * -ENOTCONN: the sender is dead, and this thread of its former life is on its way out. */
 static int send_by_address(struct lab_ledger *ledger, struct message *msg)
 {
     struct entity_addrvec addrs;
+    struct messenger *m;
 
     lab_lock(ledger->from->lab);
     addrs = ledger->to->addrs;
+    m = ledger->from->messenger;
     lab_unlock(ledger->from->lab);
-    return messenger_send_to(ledger->from->messenger, msg,
-                             (int)ledger->to->opts.messenger.entity_type, &addrs);
+    return m == NULL ? -ENOTCONN
+                     : messenger_send_to(
+                           m, msg, (int)ledger->to->opts.messenger.entity_type, &addrs);
 }
 
 /* Hands a booked message to the messenger; takes over both references. */

@@ -101,7 +101,8 @@ void run_finish_trace(struct run *run)
 static void explain_losses(const struct run *run, char *why, size_t size)
 {
     if (run->trace_error != 0) {
-        snprintf(why, size, "the trace is incomplete: %s", strerror(-run->trace_error));
+        snprintf(why, size, "the trace is incomplete: %s",
+                 trace_error_text(run->trace_error));
     } else if (run->trace_lost > 0) {
         snprintf(why, size, "the trace is incomplete: %llu records are lost",
                  (unsigned long long)run->trace_lost);

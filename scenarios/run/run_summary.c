@@ -293,7 +293,7 @@ int run_summary(struct run *run)
     if (run->trace_error != 0) {
         fprintf(run->err, "msgrlab run: cannot record to %s: %s\n",
                 run->world.trace_kept ? run->world.trace_path : "a temporary file",
-                strerror(-run->trace_error));
+                trace_error_text(run->trace_error));
     }
     code = judge_run(run, faults, &word);
     if (code == EXIT_TIMEOUT) {

@@ -42,34 +42,40 @@ static uint64_t sequences(int length)
     return n;
 }
 
+static int run_file(const char *path, const char *stack, uint64_t seed, char **ret_text)
+{
+    size_t bytes;
+    FILE *text = open_memstream(ret_text, &bytes);
+    struct run_opts opts = {
+        .script = path,
+        .timeout_ns = 120 * NSEC_PER_SEC,
+        .bare = true,
+        .out = text,
+        .err = text,
+        .world = {.on = "sim", .stack = stack, .title = "test", .seed = seed}};
+    struct run_outcome outcome;
+    int code = run_scenario(&opts, &outcome);
+
+    fclose(text);
+    run_outcome_fini(&outcome);
+    return code;
+}
+
 static void run_sequence(const char *path, uint64_t n, int length, const char *stack)
 {
-    char *err_text;
-    size_t err_bytes;
-    FILE *script = fopen(path, "w"), *out = tmpfile();
-    FILE *err = open_memstream(&err_text, &err_bytes);
-    struct run_opts opts = {.script = path,
-                            .timeout_ns = 120 * NSEC_PER_SEC,
-                            .bare = true,
-                            .out = out,
-                            .err = err,
-                            .world = {.on = "sim", .stack = stack, .title = "test"}};
-    struct run_outcome outcome;
+    FILE *script = fopen(path, "w");
+    char *text;
     int code;
 
     write_script(script, n, length);
     fclose(script);
-    code = run_scenario(&opts, &outcome);
-    fclose(err);
-    fclose(out);
+    code = run_file(path, stack, 0, &text);
     if (code != EXIT_OK) {
-        script = open_memstream(&err_text, &err_bytes);
-        write_script(script, n, length);
-        fclose(script);
+        fputs(text, stderr);
+        write_script(stderr, n, length);
     }
-    ck_assert_msg(code == EXIT_OK, "%s: exit %d:\n%s", stack, code, err_text);
-    run_outcome_fini(&outcome);
-    free(err_text);
+    ck_assert_msg(code == EXIT_OK, "%s: exit code %d", stack, code);
+    free(text);
 }
 
 static void run_slice(const char *stack, int length, uint64_t slice, uint64_t slices)
@@ -101,6 +107,37 @@ START_TEST(four_steps)
 }
 END_TEST
 
+/* Threads of the application die with their node, wherever they are, and end with it. */
+static const char *const deaths[] = {
+    "a:kill()", "b:kill() a:kill()", "a:kill() a:restart()",
+    "a:kill() a:restart() a:sender_threads(b, 2, 4, { data = 10 })",
+    "b:pause() a:kill() a:restart() a:kill()"};
+
+START_TEST(threads_die_with_their_node)
+{
+    char path[] = "/tmp/test_fates-XXXXXX", *text;
+    int fd = mkstemp(path);
+    FILE *script = fdopen(fd, "w");
+
+    fprintf(script,
+            "local a, b = node 'a', node 'b'\n"
+            "local c = a:connect(b)\n"
+            "a:sender_threads(b, 3, 200, { front = ('f'):rep(100), data = tostring(c) })\n"
+            "pcall(a.sender_threads, a, c, 3, 200, { data = 100 })\n"
+            "sleep(world.seed * 1e-6)\n%s\n",
+            deaths[_i]);
+    fclose(script);
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        int code = run_file(path, seed % 2 == 0 ? "tcp" : "rdma", seed, &text);
+
+        ck_assert_msg(code == EXIT_OK, "%s, seed %" PRIu64 ": exit code %d: %s", deaths[_i],
+                      seed, code, text);
+        free(text);
+    }
+    unlink(path);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fates");
@@ -109,6 +146,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, up_to_three_steps, 0, 8);
     tcase_add_loop_test(tc, four_steps, 0, 16);
+    tcase_add_loop_test(tc, threads_die_with_their_node, 0, (int)ARRAY_SIZE(deaths));
     suite_add_tcase(suite, tc);
     return testlib_run(suite);
 }
