@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dispatcher.c: the thread "rdma-polling" and the table of sockets (Ceph: RDMADispatcher).
+ * dispatcher.c: the thread "rdma-polling" (Ceph: RDMADispatcher).
  *
  *   loop: poll both completion queues, up to 32 completions each
  *         something came                     handle it, loop
@@ -16,114 +16,6 @@
 #include "engine/trace.h"
 #include "engine/util.h"
 #include "stacks/rdma/rdma_impl.h"
-
-/* ---- the table ---- */
-
-static struct list *bucket_of(struct rdma_dispatcher *d, uint32_t qpn)
-{
-    return &d->buckets[qpn % RDMA_BUCKETS];
-}
-
-int rdma_dispatcher_add(struct rdma_stack *stack, struct rdma_socket *s)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-    int err = 0;
-
-    os_lock(stack->os, d->lock);
-    if (d->n_sockets == d->sockets_max) {
-        err = -ENOBUFS;
-    } else {
-        list_push_back(bucket_of(d, s->qp.qpn), &s->of_bucket);
-        d->n_sockets++;
-    }
-    os_unlock(stack->os, d->lock);
-    if (err == 0) {
-        RDMA_COUNT(stack, created_queue_pair, 1);
-        RDMA_COUNT(stack, active_queue_pair, 1);
-    }
-    return err;
-}
-
-struct rdma_socket *rdma_dispatcher_find(struct rdma_stack *stack, uint32_t qpn)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-    struct rdma_socket *found = NULL;
-
-    os_lock(stack->os, d->lock);
-    list_for_each(bucket_of(d, qpn), it)
-    {
-        struct rdma_socket *s = container_of(it, struct rdma_socket, of_bucket);
-
-        if (s->qp.qpn == qpn) {
-            found = s;
-            break;
-        }
-    }
-    os_unlock(stack->os, d->lock);
-    return found;
-}
-
-void rdma_dispatcher_remove(struct rdma_stack *stack, struct rdma_socket *s)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-
-    os_lock(stack->os, d->lock);
-    list_unlink(&s->of_bucket);
-    list_unlink(&s->of_flushing);
-    d->n_sockets--;
-    os_unlock(stack->os, d->lock);
-    RDMA_COUNT(stack, active_queue_pair, -1);
-}
-
-void rdma_for_each_socket(struct rdma_stack *stack,
-                          void (*fn)(struct rdma_socket *s, void *arg), void *arg)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-
-    os_lock(stack->os, d->lock);
-    for (int i = 0; i < RDMA_BUCKETS; i++) {
-        list_for_each(&d->buckets[i], it)
-        {
-            fn(container_of(it, struct rdma_socket, of_bucket), arg);
-        }
-    }
-    os_unlock(stack->os, d->lock);
-}
-
-/* ---- what other threads want ---- */
-
-/* With the lock held: the thread looks at its lists before it sleeps, so one byte is needed
- * only when it does. */
-static void wake(struct rdma_dispatcher *d, struct os *os)
-{
-    if (d->sleeping) {
-        d->sleeping = false;
-        os_write(os, d->wake_fds[1], "w", 1);
-    }
-}
-
-void rdma_dispatcher_close_socket(struct rdma_stack *stack, struct rdma_socket *s)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-
-    os_lock(stack->os, d->lock);
-    list_unlink(&s->of_flushing);
-    list_push_back(&d->closing_arrivals, &s->of_closing);
-    atomic_store_explicit(&d->arrivals, true, memory_order_release);
-    wake(d, stack->os);
-    os_unlock(stack->os, d->lock);
-}
-
-void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *s)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-
-    os_lock(stack->os, d->lock);
-    list_push_back(&d->flush_arrivals, &s->of_flushing);
-    atomic_store_explicit(&d->arrivals, true, memory_order_release);
-    wake(d, stack->os);
-    os_unlock(stack->os, d->lock);
-}
 
 /* ---- polling ---- */
 
@@ -151,15 +43,6 @@ static int poll_queues(struct rdma_stack *stack)
     return MAX(n_tx, 0) + MAX(n_rx, 0);
 }
 
-bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since)
-{
-    const struct rdma_dispatcher *d = &stack->dispatcher;
-    int deepest = MAX(d->tx_cq->cqe, d->rx_cq->cqe);
-
-    /* Each round takes as much from one as from the other, as long as both have it. */
-    return d->n_reaped - since >= 2 * (uint64_t)deepest;
-}
-
 /* The side channels that had ended before both queues were drained: whatever those peers
  * sent is here, so one without a FIN is a reset. */
 static void end_flushing(struct rdma_stack *stack, struct list *flushing)
@@ -183,20 +66,6 @@ static void end_flushing(struct rdma_stack *stack, struct list *flushing)
     os_unlock(stack->os, d->lock);
 }
 
-static void take_arrivals(struct rdma_stack *stack, struct list *flushing)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-
-    if (!atomic_load_explicit(&d->arrivals, memory_order_acquire)) {
-        return; /* as most often: a round without a lock */
-    }
-    os_lock(stack->os, d->lock);
-    atomic_store_explicit(&d->arrivals, false, memory_order_relaxed);
-    list_splice_back(&d->closing, &d->closing_arrivals);
-    list_splice_back(flushing, &d->flush_arrivals);
-    os_unlock(stack->os, d->lock);
-}
-
 /* One round. True if completions came. */
 static bool work(struct rdma_stack *stack)
 {
@@ -206,7 +75,7 @@ static bool work(struct rdma_stack *stack)
     bool idle;
 
     list_init(&flushing);
-    take_arrivals(stack, &flushing); /* before the poll that must be empty */
+    rdma_mail_take(stack, &flushing); /* before the poll that must be empty */
     idle = poll_queues(stack) == 0;
     if (!list_is_empty(&flushing)) {
         while (!idle && !rdma_all_reaped(stack, before)) {
@@ -236,30 +105,6 @@ static void take_events(struct rdma_stack *stack, struct ibv_comp_channel *chann
     }
 }
 
-/* False: there is something to do, or nobody to wake us would know that we sleep. */
-static bool may_sleep(struct rdma_stack *stack)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-
-    os_lock(stack->os, d->lock);
-    d->sleeping = list_is_empty(&d->closing_arrivals) &&
-                  list_is_empty(&d->flush_arrivals) && !(d->stopping && d->n_sockets == 0);
-    os_unlock(stack->os, d->lock);
-    return d->sleeping;
-}
-
-static void drain_wake_pipe(struct rdma_stack *stack)
-{
-    struct rdma_dispatcher *d = &stack->dispatcher;
-    char bytes[64];
-
-    os_lock(stack->os, d->lock);
-    d->sleeping = false;
-    os_unlock(stack->os, d->lock);
-    while (os_read(stack->os, d->wake_fds[0], bytes, sizeof(bytes)) > 0) {
-    }
-}
-
 static int64_t sleep_time(struct rdma_stack *stack, uint64_t now)
 {
     uint64_t deadline = MIN(rdma_closing_deadline(stack), stack->dispatcher.refill_at_ns);
@@ -283,7 +128,7 @@ static void sleep_on_events(struct rdma_stack *stack)
 
     TRACE(stack->os, POLL_SLEEP, .a0 = d->n_polls, .a1 = before - d->last_active_ns);
     os_poll(stack->os, fds, (int)ARRAY_SIZE(fds), sleep_time(stack, before));
-    drain_wake_pipe(stack);
+    rdma_mail_drain(stack);
     take_events(stack, d->tx_channel, &d->unacked_tx, &n_tx);
     take_events(stack, d->rx_channel, &d->unacked_rx, &n_rx);
     RDMA_COUNT(stack, cq_events, n_tx + n_rx);
@@ -307,7 +152,7 @@ static void arm_and_sleep(struct rdma_stack *stack)
     ibv_req_notify_cq(d->rx_cq, 0);
     RDMA_COUNT(stack, cq_arms, 2);
     TRACE(stack->os, CQ_ARM, .a0 = 1, .a1 = 1);
-    if (!work(stack) && may_sleep(stack)) {
+    if (!work(stack) && rdma_mail_may_sleep(stack)) {
         sleep_on_events(stack);
     }
     d->last_active_ns = os_monotonic_ns(stack->os);
@@ -447,7 +292,7 @@ void rdma_dispatcher_stop(struct rdma_stack *stack)
     }
     os_lock(stack->os, d->lock);
     d->stopping = true;
-    wake(d, stack->os);
+    rdma_mail_wake(d, stack->os);
     os_unlock(stack->os, d->lock);
     os_thread_join(d->thread);
     d->thread = NULL;

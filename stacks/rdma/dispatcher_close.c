@@ -16,6 +16,15 @@
 #include "engine/util.h"
 #include "stacks/rdma/rdma_impl.h"
 
+bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since)
+{
+    const struct rdma_dispatcher *d = &stack->dispatcher;
+    int deepest = MAX(d->tx_cq->cqe, d->rx_cq->cqe);
+
+    /* Each round takes as much from one as from the other, as long as both have it. */
+    return d->n_reaped - since >= 2 * (uint64_t)deepest;
+}
+
 static void enter_linger(struct rdma_socket *s, uint64_t now)
 {
     s->phase = CLOSING_LINGER;

@@ -2,12 +2,19 @@
 /*
  * rdma_impl.h: how the parts of the stack hang together. For the files of this folder.
  *
- *   worker thread                              thread "rdma-polling"
- *   socket.c           send, read, close       dispatcher.c        polls both CQs, sleeps
- *   socket_side.c      the side channel        dispatcher_cqe.c    what a completion means
- *   socket_end.c       why it is over
- *                                              dispatcher_close.c  ends queue pairs
- *                                              dispatcher_event.c  async events
+ *   worker thread                            thread "rdma-polling"
+ *   socket.c         send, read, close       dispatcher.c         polls both CQs, sleeps
+ *   socket_side.c    the side channel        dispatcher_close.c   ends queue pairs
+ *                                            dispatcher_cqe.c     what a completion means
+ *                                            dispatcher_unread.c  where unread bytes wait
+ *                                            dispatcher_event.c   async events
+ *   both
+ *   dispatcher_mail.c   what other threads want of the dispatcher
+ *   socket_state.c      a socket comes up, gives back, is freed
+ *   socket_end.c        why it is over
+ *   socket_table.c      which sockets there are
+ *
+ * Each file uses those below it in its column and the last four, and none above.
  *
  * A socket belongs to its worker until close; then to the dispatcher, which frees it when
  * the last completion was polled. Only the dispatcher takes sockets out of its table, so
@@ -158,17 +165,23 @@ struct rdma_stack {
 #define RDMA_COUNT(stack, name, n)                                                         \
     atomic_fetch_add_explicit(&(stack)->counters.name, (uint64_t)(n), memory_order_relaxed)
 
-/* ---- socket.c, socket_end.c ---- */
+/* ---- socket.c ---- */
 
 /* For an fd that is connected, or being so. Takes it over on success. */
 int rdma_socket_new(struct rdma_stack *stack, struct worker *w, int fd, bool dialled,
                     struct rdma_socket **ret);
+
+/* ---- socket_end.c ---- */
+
 /* The connection is over: readers and writers hear of it. The first reason stays; only an
  * effect (a work request was flushed, the last one was reached) gives way to its cause. Any
  * thread. */
 void rdma_socket_fault(struct rdma_socket *s, int err, const char *why);
 /* What that error means for the socket: its reason, or what the errno says. Static. */
 const char *rdma_socket_why(struct connected_socket *base, int err);
+
+/* ---- socket_state.c ---- */
+
 /* Data may be sent. Worker. */
 void rdma_socket_up(struct rdma_socket *s);
 /* Dispatcher; or the worker if it was never in a table. */
@@ -184,6 +197,34 @@ void rdma_socket_give_back(struct rdma_socket *s, struct list *chunks);
 void side_channel_start(struct rdma_socket *s);
 void side_channel_stop(struct rdma_socket *s); /* watches it no more; it stays open */
 
+/* ---- socket_table.c ---- */
+
+/* -ENOBUFS: so many queue pairs could overrun the completion queues. */
+int rdma_dispatcher_add(struct rdma_stack *stack, struct rdma_socket *s);
+struct rdma_socket *rdma_dispatcher_find(struct rdma_stack *stack, uint32_t qpn);
+void rdma_dispatcher_remove(struct rdma_stack *stack, struct rdma_socket *s);
+/* Calls fn for every socket of the table, with the dispatcher's lock held. */
+void rdma_for_each_socket(struct rdma_stack *stack,
+                          void (*fn)(struct rdma_socket *s, void *arg), void *arg);
+
+/* ---- dispatcher_mail.c ---- */
+
+/* The socket is the dispatcher's from now on. Any thread. */
+void rdma_dispatcher_close_socket(struct rdma_stack *stack, struct rdma_socket *s);
+/* The side channel ended: when every completion so far has been polled and there was no
+ * FIN, the connection is reset. Any thread. */
+void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *s);
+/* With the dispatcher's lock held: its thread looks at its mail before it sleeps, so one
+ * byte is needed only when it does. */
+void rdma_mail_wake(struct rdma_dispatcher *d, struct os *os);
+/* The dispatcher's thread: the mail, to d->closing and to the end of `flushing`. */
+void rdma_mail_take(struct rdma_stack *stack, struct list *flushing);
+/* The dispatcher's thread. False: there is something to do, or nobody to wake us would know
+ * that we sleep. */
+bool rdma_mail_may_sleep(struct rdma_stack *stack);
+/* The dispatcher's thread: it is awake. */
+void rdma_mail_drain(struct rdma_stack *stack);
+
 /* ---- dispatcher.c ---- */
 
 int rdma_dispatcher_init(struct rdma_stack *stack); /* queues; the thread is not running */
@@ -191,15 +232,6 @@ int rdma_dispatcher_start(struct rdma_stack *stack);
 /* Ends when no socket is left, and those being closed are gone. */
 void rdma_dispatcher_stop(struct rdma_stack *stack);
 void rdma_dispatcher_fini(struct rdma_stack *stack);
-/* -ENOBUFS: so many queue pairs could overrun the completion queues. */
-int rdma_dispatcher_add(struct rdma_stack *stack, struct rdma_socket *s);
-struct rdma_socket *rdma_dispatcher_find(struct rdma_stack *stack, uint32_t qpn);
-void rdma_dispatcher_remove(struct rdma_stack *stack, struct rdma_socket *s);
-/* The socket is the dispatcher's from now on. Any thread. */
-void rdma_dispatcher_close_socket(struct rdma_stack *stack, struct rdma_socket *s);
-/* The side channel ended: when every completion so far has been polled and there was no
- * FIN, the connection is reset. Any thread. */
-void rdma_dispatcher_flush_socket(struct rdma_stack *stack, struct rdma_socket *s);
 
 /* ---- the dispatcher's thread only ---- */
 
@@ -223,9 +255,6 @@ bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since);
 void rdma_closing_advance(struct rdma_stack *stack, bool idle);
 /* When that must be called again without any event; UINT64_MAX: no need. */
 uint64_t rdma_closing_deadline(struct rdma_stack *stack);
-/* Calls fn for every socket of the table. */
-void rdma_for_each_socket(struct rdma_stack *stack,
-                          void (*fn)(struct rdma_socket *s, void *arg), void *arg);
 
 /* ---- rdma_opts.c ---- */
 
