@@ -14,7 +14,7 @@ D := $(DESTDIR)$(PREFIX)
 PUBLIC := $(addprefix engine/,base buffer entity_addr event_center_stats event_driver limits \
 		message message_header messenger network_stack os policy states trace \
 		trace_format trace_points) \
-	stacks/tcp/tcp_stack stacks/rdma/rdma_stack stacks/rdma/verbs
+	stacks/tcp/tcp_stack stacks/rdma/rdma_stack stacks/rdma/verbs stacks/rdma/verbs_calls
 HEADERS := $(PUBLIC:%=%.h)
 MACHINE := $(wildcard scenarios/softroce/*)
 SCRIPTS := $(patsubst scenarios/%,%,$(sort $(shell find scenarios -name '*.lua' 2>/dev/null)))
