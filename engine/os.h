@@ -3,7 +3,7 @@
  * os.h: the operating system, as the engine sees it.
  *
  * One struct os belongs to one node (one messenger process of the story being told). Two
- * implementations exist by design: os/os_linux.c, and the virtual one in sim/. Everything
+ * implementations exist by design: os/os_linux*.c, and the virtual one in sim/. Everything
  * that can decide behaviour comes from here: time, randomness, threads, locks, readiness,
  * sockets. Nothing the engine calls may block outside these slots.
  *

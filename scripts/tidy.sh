@@ -7,7 +7,7 @@
 #   layers    who may include whom, between folders and inside them, and that engine/ links
 #             by itself
 #   circles   files that need each other, directly or by way of others
-#   calls     time, randomness, threads and sockets only in engine/os/os_linux.c
+#   calls     time, randomness, threads and sockets only in engine/os/os_linux*.c
 #   data      no variable of static life outside functions or in them
 #   sizes     files and functions; what is too long today is listed and may not grow
 #   format    clang-format
@@ -165,14 +165,14 @@ calls() {
         done
     done >>"$found"
 }
-objects engine stacks sim | grep -v ' engine/os/os_linux\.c$' |
+objects engine stacks sim | grep -vE ' engine/os/os_linux(_io)?\.c$' |
     calls "$CLOCK|$RANDOM_|$THREAD|$SOCKET|$WAIT|$BYTES"
 # The data verbs are inline, so this sees the control verbs.
 objects engine stacks sim viz scenarios | grep -v ' stacks/rdma/verbs_rdmacore\.c$' |
     calls '_?ibv_[a-z_0-9]*' stacks/rdma/verbs.h
 objects viz scenarios | calls "$CLOCK|$RANDOM_|$THREAD|$SOCKET|$WAIT"
 
-folder engine stacks sim | grep -v '^engine/os/os_linux\.c$' | xargs -r grep -nE \
+folder engine stacks sim | grep -vE '^engine/os/os_linux(_io)?\.c$' | xargs -r grep -nE \
     '\b(__thread|_Thread_local|_*rdtscp?|__builtin_ia32_rdtscp?|__builtin_readcyclecounter)\b' \
     /dev/null | grep -vE '^[^:]*:[0-9]+: *(/?\*|//)' |
     sed -E 's/^([^:]*):([0-9]+):.*(__thread|_Thread_local|rdtsc|readcyclecounter).*/call \1 \2 \3 is used here; see engine\/os.h/' >>"$found"
