@@ -100,7 +100,10 @@ int event_center_set_owner(struct event_center *c);
 /* The calling thread becomes the owner of a center whose loop does not run: to clean up, or
  * to call event_center_process by hand. Needs no memory; wake-ups are not watched. */
 void event_center_adopt(struct event_center *c);
-bool event_center_in_thread(const struct event_center *c);
+static inline bool event_center_in_thread(const struct event_center *c)
+{
+    return atomic_load_explicit(&c->owner, memory_order_relaxed) == os_thread_self(c->os);
+}
 
 /* Adds `mask` (OS_READABLE, OS_WRITABLE) to what is watched on fd, with `cb` for the added
  * bits. The callback never runs inside this call. Owner only. 0; -EMFILE, -EINVAL: the

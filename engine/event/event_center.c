@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* event_center.c: the loop. The order of a pass is the contract in event_center.h. */
-#include "engine/event_center.h"
+/*
+ * event_center.c: the loop and its file events. The order of a pass is the contract in
+ * event_center.h; the other kinds of events are in time_events.c and external_events.c.
+ */
+#include "engine/event/center_impl.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,13 +13,6 @@
 #include "engine/util.h"
 
 static void drain_notify_pipe(void *arg, int fd, int mask);
-
-/* Statistics are read by other threads while the loop runs. Each has one writer at a
- * time. */
-static void stat_add(uint64_t *stat, uint64_t n)
-{
-    __atomic_store_n(stat, __atomic_load_n(stat, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
-}
 
 static uint64_t pack_fd(int fd, uint32_t generation)
 {
@@ -121,11 +117,6 @@ void event_center_adopt(struct event_center *c)
     TRACE(c->os, CENTER_ADOPT, .obj = c->trace_id);
 }
 
-bool event_center_in_thread(const struct event_center *c)
-{
-    return atomic_load_explicit(&c->owner, memory_order_relaxed) == os_thread_self(c->os);
-}
-
 /* ---- file events ---- */
 
 int event_center_create_file_event(struct event_center *c, int fd, int mask,
@@ -223,7 +214,7 @@ static int run_file_event(struct event_center *c, const struct fired_event *fire
     int ran = 0;
 
     if (c->files[fd].generation != generation) {
-        stat_add(&c->stats.stale, 1);
+        center_stat_add(&c->stats.stale, 1);
         TRACE(c->os, FILE_STALE, .obj = c->trace_id, .a0 = fired->cookie,
               .a1 = pack_fd(fd, c->files[fd].generation));
         return 0;
@@ -252,284 +243,8 @@ static int run_file_event(struct event_center *c, const struct fired_event *fire
     if (TRACE_ON(c->os)) {
         trace_enter(c->os, before);
     }
-    stat_add(&c->stats.file_events, (uint64_t)ran);
+    center_stat_add(&c->stats.file_events, (uint64_t)ran);
     return ran;
-}
-
-/* ---- time events, by (deadline, id) ---- */
-
-static struct time_event *to_time_event(struct heap_node *node)
-{
-    return container_of(node, struct time_event, node);
-}
-
-static bool time_is_before(const struct heap_node *left, const struct heap_node *right)
-{
-    const struct time_event *a = container_of(left, struct time_event, node);
-    const struct time_event *b = container_of(right, struct time_event, node);
-
-    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns
-                                            : a->id < b->id;
-}
-
-static void disarm_timer(struct event_center *c, struct time_event *t)
-{
-    heap_remove(&c->timers, &t->node, time_is_before);
-    t->id = 0;
-}
-
-void time_event_init(struct time_event *t, void (*fn)(void *arg, uint64_t id), void *arg)
-{
-    *t = (struct time_event){.fn = fn, .arg = arg};
-}
-
-/* `now`: when the delay began. */
-static int arm_timer(struct event_center *c, struct time_event *t, uint64_t now,
-                     uint64_t delay_ns)
-{
-    CHECK(event_center_in_thread(c));
-    CHECK(t->fn != NULL);
-    if (time_event_is_armed(t)) {
-        event_center_delete_time_event(c, t);
-    }
-    t->deadline_ns = now + delay_ns;
-    t->id = c->next_timer_id + 1;
-    if (heap_add(&c->timers, &t->node, time_is_before) < 0) {
-        t->id = 0;
-        return -ENOMEM;
-    }
-    c->next_timer_id++;
-    TRACE(c->os, TIME_ADD, .obj = c->trace_id, .a0 = t->id, .a1 = delay_ns);
-    return 0;
-}
-
-int event_center_create_time_event(struct event_center *c, struct time_event *t,
-                                   uint64_t delay_ns)
-{
-    return arm_timer(c, t, os_monotonic_ns(c->os), delay_ns);
-}
-
-int event_center_create_time_event_at(struct event_center *c, struct time_event *t,
-                                      uint64_t deadline_ns)
-{
-    uint64_t now = os_monotonic_ns(c->os);
-
-    return arm_timer(c, t, now, deadline_ns > now ? deadline_ns - now : 0);
-}
-
-void event_center_delete_time_event(struct event_center *c, struct time_event *t)
-{
-    CHECK(event_center_in_thread(c));
-    if (time_event_is_armed(t)) {
-        TRACE(c->os, TIME_DEL, .obj = c->trace_id, .a0 = t->id);
-        disarm_timer(c, t);
-    }
-}
-
-/* Runs the timers that were armed before this pass and are due. One that arms itself again
- * waits for the next pass, whatever its delay. */
-static int run_time_events(struct event_center *c)
-{
-    uint64_t newest = c->next_timer_id, now;
-    struct heap_node *first;
-    int ran = 0;
-
-    if (heap_first(&c->timers) == NULL) {
-        return 0;
-    }
-    now = os_monotonic_ns(c->os);
-    while ((first = heap_first(&c->timers)) != NULL) {
-        struct time_event *t = to_time_event(first);
-        uint64_t id = t->id, late = now - t->deadline_ns, event, before;
-
-        if (t->deadline_ns > now || id > newest) {
-            break;
-        }
-        disarm_timer(c, t);
-        event = TRACE(c->os, TIME_EVENT, .obj = c->trace_id, .a0 = id, .a1 = late);
-        before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
-        t->fn(t->arg, id);
-        if (TRACE_ON(c->os)) {
-            trace_enter(c->os, before);
-        }
-        ran++;
-    }
-    stat_add(&c->stats.time_events, (uint64_t)ran);
-    return ran;
-}
-
-/* ---- external events ---- */
-
-void external_event_init(struct external_event *ev, const char *name, void (*fn)(void *arg),
-                         void *arg)
-{
-    *ev = (struct external_event){.fn = fn, .arg = arg, .name = name};
-    list_init(&ev->node);
-}
-
-/* Counts and records a wake-up that is about to be written. Under the lock. */
-static void note_wakeup(struct event_center *c)
-{
-    stat_add(&c->stats.wakeups, 1);
-    atomic_store(&c->wake_cause,
-                 TRACE(c->os, WAKEUP, .obj = c->trace_id, .a0 = c->stats.wakeups));
-}
-
-static void write_wakeup(struct event_center *c)
-{
-    ssize_t n = os_write(c->os, c->notify_write_fd, "w", 1);
-
-    /* EAGAIN: the pipe is full of wake-ups nobody has read yet; one more adds nothing. */
-    CHECK(n == 1 || n == -EAGAIN);
-}
-
-void event_center_wakeup(struct event_center *c)
-{
-    os_lock(c->os, c->external_lock);
-    note_wakeup(c);
-    os_unlock(c->os, c->external_lock);
-    write_wakeup(c);
-}
-
-bool event_center_post(struct event_center *c, struct external_event *ev)
-{
-    bool wake, posted = false;
-
-    CHECK(ev->fn != NULL);
-    wake = !event_center_in_thread(c);
-    os_lock(c->os, c->external_lock);
-    if (TRACE_ON(c->os) && ev->name_id == 0) {
-        ev->name_id = trace_string(c->os, ev->name);
-    }
-    if (ev->queued) {
-        wake = false;
-        stat_add(&c->stats.merges, 1);
-        TRACE(c->os, EXT_MERGE, .obj = c->trace_id, .a1 = ev->name_id);
-    } else {
-        uint64_t n = atomic_fetch_add(&c->external_n, 1);
-
-        posted = ev->queued = true;
-        wake = wake && n == 0;
-        ev->ordinal = ++c->post_ordinal;
-        list_push_back(&c->external, &ev->node);
-        stat_add(&c->stats.posts, 1);
-        ev->cause = TRACE(c->os, EXT_POST, .obj = c->trace_id, .val = wake,
-                          .a0 = ev->ordinal, .a1 = ev->name_id, .aux = (uint32_t)(n + 1));
-        if (wake) {
-            note_wakeup(c);
-        }
-    }
-    os_unlock(c->os, c->external_lock);
-    if (wake) {
-        write_wakeup(c);
-    }
-    return posted;
-}
-
-bool event_center_cancel(struct event_center *c, struct external_event *ev)
-{
-    bool was_queued;
-
-    CHECK(event_center_in_thread(c));
-    os_lock(c->os, c->external_lock);
-    was_queued = ev->queued;
-    if (was_queued) {
-        list_unlink(&ev->node);
-        ev->queued = false;
-        if (ev->ordinal > c->batch_ordinal) {
-            atomic_fetch_sub(&c->external_n, 1);
-        }
-        TRACE(c->os, EXT_CANCEL, .obj = c->trace_id, .a0 = ev->ordinal);
-    }
-    os_unlock(c->os, c->external_lock);
-    return was_queued;
-}
-
-/* Takes the next event of the batch out, so that posting it again queues it again. A copy:
- * as soon as the lock is free another thread may post the event anew. */
-static bool next_external(struct event_center *c, struct list *batch,
-                          struct external_event *ret)
-{
-    struct external_event *ev;
-    struct list *node;
-
-    os_lock(c->os, c->external_lock);
-    node = list_pop_front(batch);
-    if (node != NULL) {
-        ev = container_of(node, struct external_event, node);
-        ev->queued = false;
-        *ret = *ev;
-    }
-    os_unlock(c->os, c->external_lock);
-    return node != NULL;
-}
-
-static int run_external_events(struct event_center *c)
-{
-    struct external_event ev;
-    struct list batch;
-    int ran = 0;
-
-    if (atomic_load(&c->external_n) == 0) {
-        return 0;
-    }
-    list_init(&batch);
-    os_lock(c->os, c->external_lock);
-    list_splice_back(&batch, &c->external);
-    c->batch_ordinal = c->post_ordinal;
-    atomic_store(&c->external_n, 0);
-    os_unlock(c->os, c->external_lock);
-    while (next_external(c, &batch, &ev)) {
-        uint64_t event, before;
-
-        event = TRACE(c->os, EXT_RUN, .obj = c->trace_id, .a0 = ev.ordinal,
-                      .a1 = ev.name_id, .cause = ev.cause);
-        before = TRACE_ON(c->os) ? trace_enter(c->os, event) : 0;
-        ev.fn(ev.arg); /* may free the event */
-        if (TRACE_ON(c->os)) {
-            trace_enter(c->os, before);
-        }
-        ran++;
-    }
-    stat_add(&c->stats.external_events, (uint64_t)ran);
-    return ran;
-}
-
-struct submission {
-    struct external_event ev;
-    struct event_center *center;
-    void (*fn)(void *arg);
-    void *arg;
-    bool done; /* under external_lock */
-};
-
-static void run_submission(void *arg)
-{
-    struct submission *s = arg;
-    struct event_center *c = s->center;
-
-    s->fn(s->arg);
-    os_lock(c->os, c->external_lock);
-    s->done = true; /* and s is gone as soon as the lock is free */
-    os_cond_broadcast(c->os, c->submitted);
-    os_unlock(c->os, c->external_lock);
-}
-
-void event_center_submit(struct event_center *c, void (*fn)(void *arg), void *arg)
-{
-    struct submission s = {.center = c, .fn = fn, .arg = arg};
-
-    if (event_center_in_thread(c)) {
-        fn(arg);
-        return;
-    }
-    external_event_init(&s.ev, "submit", run_submission, &s);
-    event_center_post(c, &s.ev);
-    os_lock(c->os, c->external_lock);
-    while (!s.done) {
-        os_cond_wait(c->os, c->submitted, c->external_lock, -1);
-    }
-    os_unlock(c->os, c->external_lock);
 }
 
 /* ---- the loop ---- */
@@ -543,7 +258,8 @@ static int64_t wait_time(struct event_center *c, int64_t timeout_ns)
         return 0;
     }
     if (next != NULL) {
-        uint64_t now = os_monotonic_ns(c->os), due = to_time_event(next)->deadline_ns;
+        uint64_t now = os_monotonic_ns(c->os),
+                 due = center_to_time_event(next)->deadline_ns;
 
         wait = due <= now ? 0 : MIN(wait, (int64_t)(due - now));
     }
@@ -573,7 +289,7 @@ int event_center_process(struct event_center *c, int64_t timeout_ns)
 
     CHECK(event_center_in_thread(c));
     c->cycle++;
-    stat_add(&c->stats.cycles, 1);
+    center_stat_add(&c->stats.cycles, 1);
     if (TRACE_ON(c->os)) {
         entered = os_monotonic_ns(c->os);
         trace_enter(c->os, 0);
@@ -589,10 +305,10 @@ int event_center_process(struct event_center *c, int64_t timeout_ns)
     for (int i = 0; i < fired; i++) {
         ran += run_file_event(c, &c->fired[i]);
     }
-    ran += run_time_events(c);
-    ran += run_external_events(c);
+    ran += center_run_time_events(c);
+    ran += center_run_external_events(c);
     if (ran == 0 && wait > 0) {
-        stat_add(&c->stats.waits_empty, 1);
+        center_stat_add(&c->stats.waits_empty, 1);
     }
     return ran;
 }
