@@ -11,9 +11,9 @@ D := $(DESTDIR)$(PREFIX)
 
 # What an embedding program may include. Each compiles by itself, as C and as C++, which
 # tests/interop/linking.sh tries: one that includes a private header fails there.
-PUBLIC := $(addprefix engine/,base buffer entity_addr event_center_stats event_driver limits \
-		message message_header messenger network_stack os os_calls policy states trace \
-		trace_format trace_points) \
+PUBLIC := $(addprefix engine/,base buffer connection entity_addr event_center_stats \
+		event_driver limits message message_header messenger network_stack os os_calls \
+		policy states trace trace_format trace_points) \
 	stacks/tcp/tcp_stack stacks/rdma/rdma_stack stacks/rdma/verbs stacks/rdma/verbs_calls
 HEADERS := $(PUBLIC:%=%.h)
 MACHINE := $(wildcard scenarios/softroce/*)

@@ -145,8 +145,7 @@ static struct trace_ring *ring_of(struct trace *trace, struct os *os)
 /* ---- records ---------------------------------------------------------------------- */
 
 /* Where the next record goes in the file; NULL: nowhere, and it is counted if there was
- * one.
- */
+ * one. */
 static struct trace_record *next_place(struct trace *trace, struct trace_ring *ring,
                                        struct os *os)
 {
