@@ -2,7 +2,8 @@
 /*
  * connection.h: one connection, private to the engine (Ceph: AsyncConnection + ProtocolV2).
  *
- *   connection.c        life: start, dial, established, fault, close; state changes; timers
+ *   connection.c        life: start, dial, established, fault, close; timers
+ *   conn_base.c         references, states, what users ask
  *   connection_write.c  S1..S5: out_q, outgoing, write_message, try_send
  *   connection_read.c   R3..R6: recv_buf, read_until, read_bulk, the frame reader
  *   connection_stall.c  half-read messages that others wait for
@@ -22,36 +23,12 @@
 #define MSGRLAB_ENGINE_MSGR_CONNECTION_H
 
 #include "engine/buffer.h"
-#include "engine/proto/frames.h"
+#include "engine/msgr/frame_in.h"
 #include "engine/messenger.h"
 #include "engine/queue/out_queue.h"
 #include "engine/states.h"
 #include "engine/queue/throttle.h"
 #include "engine/worker.h"
-
-/* What the reader waits for. */
-enum in_state {
-    IN_BANNER_PREFIX,
-    IN_BANNER_PAYLOAD,
-    IN_PREAMBLE,
-    IN_THROTTLE, /* the message waits for its budgets; nothing is read */
-    IN_SEGMENT,  /* in.segment, 0..3 */
-    IN_SEGMENT0_CRC,
-    IN_EPILOGUE,
-};
-
-struct frame_in {
-    enum in_state state;
-    size_t done;                          /* bytes of the present piece that have arrived */
-    uint8_t raw[PREAMBLE_BYTES];          /* banner prefix, preamble, crc, epilogue */
-    uint8_t header[MESSAGE_HEADER_BYTES]; /* segment 0 of a MESSAGE */
-    struct preamble preamble;
-    uint32_t segment;
-    struct buffer segments[FRAME_SEGMENTS_MAX];
-    uint32_t crcs[FRAME_SEGMENTS_MAX];
-    struct message *msg; /* owned; for MESSAGE, from the preamble on */
-    uint64_t at;         /* stream offset where the frame began */
-};
 
 struct connection {
     struct messenger *m;   /* borrowed; outlives every connection */
@@ -157,6 +134,11 @@ void conn_post(struct connection *c, struct external_event *ev);
 void conn_set_sock_state(struct connection *c, enum sock_state to, const char *why);
 void conn_set_proto_state(struct connection *c, enum proto_state to, const char *why);
 const char *conn_proto_state_name(enum proto_state state);
+/* From READY on, whatever a frame of it waits for. */
+static inline bool conn_is_session_state(enum proto_state state)
+{
+    return state >= PROTO_READY && state <= PROTO_THROTTLE_DISPATCH_QUEUE;
+}
 /* The transport is lost or useless: dial again later, or close with a reset. `why` is
  * static. After this the caller must not touch the socket. Owner. */
 void conn_fault(struct connection *c, int err, const char *why);
