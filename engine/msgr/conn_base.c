@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conn_base.c: what a connection is before anything happens to it: references, the tables of
- * its states, what its users can ask.
+ * conn_base.c: what a connection is before anything happens to it: references, the tables
+ * of its states, what its users can ask.
  */
 #include "engine/msgr/connection.h"
 #include "engine/msgr/messenger_impl.h"
