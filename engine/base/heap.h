@@ -95,7 +95,8 @@ static inline void heap_move(struct heap *h, struct heap_node *node,
 {
     uint32_t i = node->place - 1;
 
-    CHECK(i < h->n && h->nodes[i] == node);
+    CHECK(i < h->n);
+    CHECK(h->nodes[i] == node);
     if (i > 0 && is_before(node, h->nodes[(i - 1) / 2])) {
         heap_sift_up(h, node, i, is_before);
     } else {
@@ -109,7 +110,8 @@ static inline void heap_remove(struct heap *h, struct heap_node *node,
     uint32_t i = node->place - 1;
     struct heap_node *last;
 
-    CHECK(i < h->n && h->nodes[i] == node);
+    CHECK(i < h->n);
+    CHECK(h->nodes[i] == node);
     last = h->nodes[--h->n];
     if (last != node) {
         heap_put_at(h, last, i);

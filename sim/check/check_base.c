@@ -17,6 +17,7 @@ void check_fail(struct checkers *c, uint8_t node, const char *rule_what, const c
     char signature[120], text[400];
     va_list args;
 
+    CHECK(rule_what[0] != '\0');
     if (c->violated) {
         return;
     }
@@ -52,6 +53,7 @@ static size_t model_bytes(uint8_t class_)
 
 static void model_init(struct check_object *o)
 {
+    CHECK(o->any != NULL);
     if (o->class_ == TRACE_OBJECT_CENTER) {
         o->center->owner = -1;
         o->center->silence_due_ns = UINT64_MAX;

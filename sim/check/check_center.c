@@ -23,6 +23,7 @@ static void enter_phase(struct checkers *c, const struct check_object *o,
 {
     struct check_center *center = o->center;
 
+    CHECK(phase >= PHASE_FILES);
     if (center->owner != r->thread) {
         check_fail(c, o->node, "owner_thread",
                    "%s runs a callback on thread %u, and is "
@@ -93,6 +94,7 @@ static void judge_pass(struct checkers *c, const struct check_object *o, uint64_
     struct check_center *center = o->center;
     bool slept = center->timeout_ns > 0 && center->slept_ns * 2 >= center->timeout_ns;
 
+    CHECK(o->class_ == TRACE_OBJECT_CENTER);
     if (center->progress || slept) {
         center->idle_passes = 0;
     } else {
@@ -147,6 +149,7 @@ static void remove_timer(struct checkers *c, const struct check_object *o, uint6
                    "%s runs or deletes timer %" PRIu64 ", which is not armed", o->name, id);
         return;
     }
+    CHECK(o->center->n_timers > 0);
     *t = o->center->timers[--o->center->n_timers];
 }
 
@@ -154,6 +157,7 @@ static void remove_timer(struct checkers *c, const struct check_object *o, uint6
 static void look_at_due_timers(struct checkers *c, const struct check_object *o,
                                uint64_t now)
 {
+    CHECK(o->class_ == TRACE_OBJECT_CENTER);
     for (uint32_t i = 0; i < o->center->n_timers; i++) {
         struct check_timer *t = &o->center->timers[i];
 
@@ -190,6 +194,7 @@ static void note_post(struct checkers *c, const struct check_object *o,
 {
     struct check_center *center = o->center;
 
+    CHECK(o->class_ == TRACE_OBJECT_CENTER);
     center->queued++;
     if (r->thread != center->owner) {
         center->progress = true; /* somebody else keeps it busy */
@@ -201,6 +206,7 @@ static void note_post(struct checkers *c, const struct check_object *o,
 
 static void take_external(struct checkers *c, const struct check_object *o)
 {
+    CHECK(o->class_ == TRACE_OBJECT_CENTER);
     if (o->center->queued == 0) {
         check_fail(c, o->node, "external_order",
                    "%s runs or cancels an external event, and none is queued", o->name);
@@ -329,6 +335,7 @@ static void begin_wait(struct checkers *c, const struct check_object *o,
 {
     struct check_center *center = o->center;
 
+    CHECK(o->class_ == TRACE_OBJECT_CENTER);
     if (center->owner < 0) {
         center->owner = r->thread;
         remember_owner(c, r);
@@ -352,6 +359,7 @@ static void end_wait(struct checkers *c, const struct check_object *o,
 {
     struct check_center *center = o->center;
 
+    CHECK(o->class_ == TRACE_OBJECT_CENTER);
     center->phase = PHASE_FILES;
     center->slept_ns = check_now(c, r) - center->asleep_ns;
     look_at_due_timers(c, o, r->ts);

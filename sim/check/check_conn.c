@@ -26,6 +26,7 @@ static void look_at_late_callback(struct checkers *c, const struct check_object 
 {
     uint8_t bit = (uint8_t)(1u << (r->thread % 8)), *late = &o->conn->late[r->thread / 8];
 
+    CHECK(o->class_ == TRACE_OBJECT_CONN);
     if (!o->conn->down) {
         return;
     }
@@ -50,6 +51,7 @@ static void begin_callback(struct checkers *c, const struct check_object *o,
 
 static void note_session(struct checkers *c, const struct check_object *o, bool accept)
 {
+    CHECK(o->class_ == TRACE_OBJECT_CONN);
     if (o->conn->told_up) {
         check_fail(c, o->node, "callback_grammar twice",
                    "%s: the dispatcher is told of %s a second time", o->name,
@@ -108,6 +110,7 @@ static void note_message(struct checkers *c, const struct check_object *o,
 static void note_state(struct checkers *c, const struct check_object *o,
                        const struct trace_record *r, uint64_t *state)
 {
+    CHECK(state == &o->conn->sock || state == &o->conn->proto);
     if (r->a0 != *state) {
         check_fail(c, o->node, "states",
                    "%s leaves state %" PRIu64 " for %" PRIu64 ", and was in state %" PRIu64,
@@ -142,6 +145,7 @@ static void look_at_fd(struct checkers *c, const struct check_object *o, int fd)
 
 static void note_received(struct checkers *c, const struct check_object *o, uint64_t seq)
 {
+    CHECK(o->class_ == TRACE_OBJECT_CONN);
     if (seq <= o->conn->in_seq) {
         check_fail(c, o->node, "old_seq received",
                    "%s accepts message %" PRIu64 " after message %" PRIu64, o->name, seq,
@@ -152,6 +156,7 @@ static void note_received(struct checkers *c, const struct check_object *o, uint
 
 static void note_written(struct checkers *c, const struct check_object *o, uint64_t seq)
 {
+    CHECK(o->class_ == TRACE_OBJECT_CONN);
     if (seq <= o->conn->out_seq) {
         check_fail(c, o->node, "old_seq sent",
                    "%s sends message %" PRIu64 " after message %" PRIu64, o->name, seq,
@@ -175,6 +180,7 @@ static void note_ack(struct checkers *c, const struct check_object *o,
 static void note_stop(struct checkers *c, const struct check_object *o,
                       const struct trace_record *r)
 {
+    CHECK(o->class_ == TRACE_OBJECT_CONN);
     o->conn->unsent = r->a0;
     o->conn->stopped = true;
     if (o->conn->queued != o->conn->written + o->conn->unsent) {
@@ -187,6 +193,8 @@ static void note_stop(struct checkers *c, const struct check_object *o,
 
 static void note_free(struct checkers *c, struct check_object *o)
 {
+    CHECK(!o->dead);
+    CHECK(o->any != NULL);
     if (!o->conn->stopped && !o->conn->loopback && o->conn->queued > 0) {
         check_fail(c, o->node, "message_conservation",
                    "%s is freed with %" PRIu64 " messages queued", o->name,

@@ -59,6 +59,7 @@ void check_silence_record(struct checkers *c, const struct check_object *o,
 {
     struct check_silence *s = &o->conn->silence;
 
+    CHECK(o->class_ == TRACE_OBJECT_CONN);
     switch (r->kind) {
     case TP_CONN_NEW:
         s->center = (uint32_t)r->a0;
@@ -113,6 +114,7 @@ static void look_at_session(struct checkers *c, const struct check_object *o, ui
 {
     struct check_silence *s = &o->conn->silence;
 
+    CHECK(o->conn->proto == PROTO_READY);
     if (now >= due_ns(c, o) && ++s->passes > CHECK_TIMER_PASSES) {
         check_fail(c, o->node, "alive_in_silence",
                    "nothing has come from the peer of %s for %" PRIu64

@@ -31,6 +31,7 @@ void check_stream_record(struct checkers *c, const struct check_object *o,
 {
     struct check_stream *s = &o->conn->stream;
 
+    CHECK(o->class_ == TRACE_OBJECT_CONN);
     switch (r->kind) {
     case TP_CONNECT:
     case TP_CONN_SOCKET:

@@ -9,6 +9,7 @@ struct checkers *checkers_new(const struct checkers_opts *opts)
 {
     struct checkers *c = calloc(1, sizeof(*c));
 
+    CHECK(opts->violate != NULL);
     if (c != NULL) {
         c->opts = *opts;
     }
