@@ -29,4 +29,7 @@ enum exit_code {
 #undef X
 };
 
+/* A sentence; NULL: the program never ends with it. */
+const char *exit_code_meaning(int code);
+
 #endif

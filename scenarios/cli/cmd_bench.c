@@ -23,51 +23,6 @@
 #define COUNT_DEFAULT 5000
 #define RDMA_COUNT_DEFAULT 1000
 
-enum { OPT_ROUNDS = 256, OPT_COUNT, OPT_BYTES, OPT_DRIVER, OPT_DEVICE, OPT_SIZES };
-
-static const struct option options[] = {{"rounds", required_argument, NULL, OPT_ROUNDS},
-                                        {"count", required_argument, NULL, OPT_COUNT},
-                                        {"bytes", required_argument, NULL, OPT_BYTES},
-                                        {"driver", required_argument, NULL, OPT_DRIVER},
-                                        {"device", required_argument, NULL, OPT_DEVICE},
-                                        {"sizes", required_argument, NULL, OPT_SIZES},
-                                        CLI_HELP,
-                                        {NULL, 0, NULL, 0}};
-
-static const char help[] =
-    "usage: msgrlab bench [tcp] [OPTION...]\n"
-    "       msgrlab bench rdma [OPTION...]\n"
-    "       msgrlab bench sim [--rounds N]\n"
-    "\n"
-    "sim: how many seeds, scheduling points and records the simulated world does in an\n"
-    "hour or a second of processor time.\n"
-    "\n"
-    "tcp: Measures the messenger over TCP on loopback, both ends in this process, and "
-    "beside\n"
-    "it bare sockets with epoll, in the same rounds. Figures of a machine that does other\n"
-    "things at the same time are good for ratios only.\n"
-    "\n"
-    "  --rounds N     how often each row is measured; default 7\n"
-    "  --count N      round trips a measurement; default 5000; ten times as many\n"
-    "                 messages one way\n"
-    "  --bytes N      of a message; default 64\n"
-    "  --driver NAME  epoll (default), poll or select, of the messenger\n"
-    "\n"
-    "rdma: Measures the messenger over RDMA, polling (for 1 ms after the last completion,\n"
-    "as Ceph does) and with events only, and over TCP; and, if perftest is installed,\n"
-    "ib_send_lat and ib_send_bw on the same device, both ways. Prints the least round\n"
-    "trips, the highest throughputs, and their ratios. make bench-rdma runs it in a\n"
-    "virtual machine where there is no device.\n"
-    "\n"
-    "  --device NAME  default: the first with an active port\n"
-    "  --sizes LIST   of messages; default 64,4K,64K,1M; at most 1M\n"
-    "  --rounds N     default 5\n"
-    "  --count N      round trips a measurement, and four times as many messages one\n"
-    "                 way; default 1000; of more than 4 KiB, fewer; at least 10\n"
-    "  --driver NAME  as above\n"
-    "\n"
-    "exit codes: 0 measured, 2 the command line is wrong, 4 it cannot be measured here\n";
-
 struct row {
     const char *name;
     int (*measure)(const struct bench_opts *opts, double *ret);
@@ -220,64 +175,63 @@ static bool take_sizes(const char *text, struct bench_rdma_opts *opts)
     }
 }
 
-/* False: the error was printed. */
-static bool take_number(int option, const char *value, struct line *line)
+enum { OPT_ROUNDS, OPT_COUNT, OPT_BYTES, OPT_DRIVER, OPT_DEVICE, OPT_SIZES };
+
+static int take_driver(const char *value, struct line *line)
+{
+    int driver = event_driver_by_name(value);
+
+    if (driver < 0) {
+        return cli_usage_error(
+            "bench", "there is no driver '%s'; valid: epoll, poll, select", value);
+    }
+    line->tcp.driver = line->rdma.driver = (enum event_driver_kind)driver;
+    return EXIT_OK;
+}
+
+static int take_bytes(const char *value, struct line *line)
 {
     uint64_t bytes;
 
-    switch (option) {
-    case OPT_ROUNDS:
-        if (words_number(value, ROUNDS_MAX, &line->rounds) && line->rounds > 0) {
-            return true;
-        }
-        cli_usage_error("bench", "--rounds wants a number from 1 to %d", ROUNDS_MAX);
-        return false;
-    case OPT_COUNT:
-        if (words_number(value, 100000000, &line->tcp.count) && line->tcp.count > 0) {
-            return true;
-        }
-        cli_usage_error("bench", "--count wants a number, not '%s'", value);
-        return false;
-    default:
-        line->only_tcp = "--bytes";
-        if (words_number(value, BENCH_BYTES_MAX, &bytes) && bytes > 0) {
-            line->tcp.bytes = (uint32_t)bytes;
-            return true;
-        }
-        cli_usage_error("bench", "--bytes wants a number from 1 to %u", BENCH_BYTES_MAX);
-        return false;
+    line->only_tcp = "--bytes";
+    if (!words_number(value, BENCH_BYTES_MAX, &bytes) || bytes == 0) {
+        return cli_usage_error("bench", "--bytes wants a number from 1 to %u",
+                               BENCH_BYTES_MAX);
     }
+    line->tcp.bytes = (uint32_t)bytes;
+    return EXIT_OK;
 }
 
-/* False: the error was printed. */
-static bool take_option(int option, const char *value, struct line *line)
+static int take_option(void *state, int option, char *value)
 {
-    int driver;
+    struct line *line = state;
 
     switch (option) {
+    case OPT_ROUNDS:
+        return words_number(value, ROUNDS_MAX, &line->rounds) && line->rounds > 0
+                   ? EXIT_OK
+                   : cli_usage_error("bench", "--rounds wants a number from 1 to %d",
+                                     ROUNDS_MAX);
+    case OPT_COUNT:
+        return words_number(value, 100000000, &line->tcp.count) && line->tcp.count > 0
+                   ? EXIT_OK
+                   : cli_usage_error("bench", "--count wants a number, not '%s'", value);
+    case OPT_BYTES:
+        return take_bytes(value, line);
     case OPT_DRIVER:
-        driver = event_driver_by_name(value);
-        if (driver >= 0) {
-            line->tcp.driver = line->rdma.driver = (enum event_driver_kind)driver;
-            return true;
-        }
-        cli_usage_error("bench", "there is no driver '%s'; valid: epoll, poll, select",
-                        value);
-        return false;
+        return take_driver(value, line);
     case OPT_DEVICE:
         line->only_rdma = "--device";
         line->rdma.device = value;
-        return true;
-    case OPT_SIZES:
-        line->only_rdma = "--sizes";
-        if (take_sizes(value, &line->rdma)) {
-            return true;
-        }
-        cli_usage_error("bench", "--sizes wants up to %d sizes of at most 1M, as in 64,4K",
-                        BENCH_SIZES_MAX);
-        return false;
+        return EXIT_OK;
     default:
-        return take_number(option, value, line);
+        line->only_rdma = "--sizes";
+        return take_sizes(value, &line->rdma)
+                   ? EXIT_OK
+                   : cli_usage_error("bench",
+                                     "--sizes wants up to %d sizes of at most 1M, as in "
+                                     "64,4K",
+                                     BENCH_SIZES_MAX);
     }
 }
 
@@ -301,27 +255,17 @@ static int run_line(const char *what, struct line *line)
                                     : bench_tcp(&line->tcp, (uint32_t)line->rounds);
 }
 
-int cmd_bench(int argc, char **argv)
+static int run_bench(int argc, char **argv)
 {
     struct line line = {.tcp = {.bytes = 64, .driver = DRIVER_EPOLL},
                         .rdma = {.sizes = {64, 4096, 65536, 1048576},
                                  .n_sizes = 4,
                                  .driver = DRIVER_EPOLL}};
     const char *what = "tcp";
-    int option;
+    int code = cli_options(&command_bench, argc, argv, &line);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        if (!take_option(option, optarg, &line)) {
-            return EXIT_USAGE;
-        }
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (optind < argc) {
         what = argv[optind];
@@ -332,3 +276,48 @@ int cmd_bench(int argc, char **argv)
     }
     return run_line(what, &line);
 }
+
+static const struct cli_option options[] = {
+    {"rounds", 0, "N", OPT_ROUNDS, "how often each row is measured; default 7, for rdma 5"},
+    {"count", 0, "N", OPT_COUNT,
+     "tcp: round trips a measurement; default 5000; ten times as many messages one way. "
+     "rdma: default 1000, and four times as many messages; of more than 4 KiB, fewer; at "
+     "least 10"},
+    {"bytes", 0, "N", OPT_BYTES, "tcp: of a message; default 64"},
+    {"sizes", 0, "LIST", OPT_SIZES, "rdma: of messages; default 64,4K,64K,1M; at most 1M"},
+    {"device", 0, "NAME", OPT_DEVICE, "rdma: default: the first with an active port"},
+    {"driver", 0, "NAME", OPT_DRIVER,
+     "tcp, rdma: epoll (default), poll or select, of the messenger"},
+    {0},
+};
+
+const struct cli_command command_bench = {
+    .name = "bench",
+    .summary = "figures of this machine, with the raw system beside them",
+    .usage = "[tcp] [OPTION...]\n"
+             "rdma [OPTION...]\n"
+             "sim [--rounds N]",
+    .about =
+        "tcp: Measures the messenger over TCP on loopback, both ends in this process, and\n"
+        "beside it bare sockets with epoll, in the same rounds. Figures of a machine that\n"
+        "does other things at the same time are good for ratios only.\n"
+        "\n"
+        "rdma: Measures the messenger over RDMA, polling (for 1 ms after the last\n"
+        "completion, as Ceph does) and with events only, and over TCP; and, if perftest "
+        "is\n"
+        "installed, ib_send_lat and ib_send_bw on the same device, both ways. Prints the\n"
+        "least round trips, the highest throughputs, and their ratios. make bench-rdma\n"
+        "runs it in a virtual machine where there is no device.\n"
+        "\n"
+        "sim: How many seeds, scheduling points and records the simulated world does in "
+        "an\n"
+        "hour or a second of processor time.",
+    .options = {options},
+    .take = take_option,
+    .exits = {{EXIT_OK, "measured"},
+              {EXIT_CANNOT, "it cannot be measured here"},
+              {EXIT_FILE,
+               "sim: its scenarios are not here; or what is printed could not be "
+               "written"}},
+    .run = run_bench,
+};

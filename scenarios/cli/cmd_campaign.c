@@ -24,81 +24,6 @@
 #define KINDS_KEPT_MAX 50
 #define SEED_REAL_NS (60 * NSEC_PER_SEC)
 
-enum {
-    OPT_SEEDS = RUN_CLI_END,
-    OPT_JOBS,
-    OPT_SHARD,
-    OPT_TIME,
-    OPT_MAX_FAILURES,
-    OPT_VERIFY,
-    OPT_JSON,
-    OPT_JUNIT,
-    OPT_COVERAGE,
-    OPT_MUST_REACH,
-    OPT_QUIET,
-    OPT_ON, /* so that it can be said that there is none */
-};
-
-static const struct option options[] = {
-    {"seeds", required_argument, NULL, OPT_SEEDS},
-    {"jobs", required_argument, NULL, OPT_JOBS},
-    {"shard", required_argument, NULL, OPT_SHARD},
-    {"time", required_argument, NULL, OPT_TIME},
-    {"output", required_argument, NULL, 'o'},
-    {"max-failures", required_argument, NULL, OPT_MAX_FAILURES},
-    {"verify", required_argument, NULL, OPT_VERIFY},
-    {"json", required_argument, NULL, OPT_JSON},
-    {"junit", required_argument, NULL, OPT_JUNIT},
-    {"coverage", no_argument, NULL, OPT_COVERAGE},
-    {"must-reach", required_argument, NULL, OPT_MUST_REACH},
-    {"quiet", no_argument, NULL, OPT_QUIET},
-    {"on", required_argument, NULL, OPT_ON},
-    RUN_CLI_OPTIONS,
-    CLI_HELP,
-    {NULL, 0, NULL, 0}};
-
-static const char help[] =
-    "usage: msgrlab campaign SCRIPT --seeds A..B [OPTION...]\n"
-    "\n" RUN_CLI_SCRIPT_HELP "\n"
-    "Runs the scenario in the simulated world for every seed from A to B, in several\n"
-    "processes. Failures of the same name are counted as one; of each, the shortest run "
-    "is\n"
-    "run once more with its decisions logged, and kept with the commands that replay it\n"
-    "and shrink it. One that does not repeat is reported as nondeterminism.\n"
-    "\n"
-    "  --seeds A..B     from A to B\n"
-    "  --jobs N         processes; default: one for each processor\n"
-    "  --shard I/N      only each Nth seed, beginning with the Ith: I of N machines\n"
-    "  --time TIME      no longer than this, like 10m\n"
-    "  -o DIR           where failures are kept; default msgrlab-failures\n"
-    "  --max-failures N stop after so many; default 1000, 0: never\n"
-    "  --verify N%      run N of 100 passing seeds twice and compare the trace hashes\n"
-    "  --json FILE      the summary for programs\n"
-    "  --junit FILE     for CI systems, as JUnit's XML: a case for each failing seed, "
-    "with\n"
-    "                   the command that repeats it, and one for every 100 others (1000\n"
-    "                   and so on when they are many)\n"
-    "  --coverage       print how often each kind of event, state, completion error and\n"
-    "                   asynchronous event was reached; with --json in the file, too\n"
-    "  --must-reach NAME  a campaign that never came to this (a name of --coverage)\n"
-    "                   fails; may be given several times\n"
-    "  --quiet          no progress\n" RUN_CLI_HELP
-    "                   (a campaign's default: 60s)\n"
-    "\n"
-    "exit codes: that of the worst failure\n"
-    "    0  no seed failed\n"
-    "    1  an expectation failed, or something leaked; or --must-reach was not\n"
-    "    2  the command line is wrong\n"
-    "    3  the script has an error\n"
-    "    4  no process could be started\n"
-    "    5  the script cannot be read, or a report not be written\n"
-    "    6  a seed ran into a time limit\n"
-    "   10  a run crashed\n"
-    "   11  an invariant was violated\n"
-    "   12  the simulated world stood still, or ran in circles\n"
-    "   13  the same seed gave two different runs\n"
-    "  130  Ctrl-C or SIGTERM: what was found so far was reported\n";
-
 struct campaign_cmd {
     struct run_opts run;
     struct campaign_opts opts;
@@ -310,7 +235,7 @@ static int conclude(struct campaign_cmd *c)
     return code;
 }
 
-static int run_campaign(struct campaign_cmd *c)
+static int run_seeds(struct campaign_cmd *c)
 {
     struct report *r = &c->report;
     int rc;
@@ -428,8 +353,26 @@ static int wants(bool good, const char *option, const char *what, const char *va
                 : cli_usage_error("campaign", "%s wants %s, not '%s'", option, what, value);
 }
 
-static int take_option(int option, char *value, struct campaign_cmd *c)
+enum {
+    OPT_SEEDS = RUN_CLI_END,
+    OPT_JOBS,
+    OPT_SHARD,
+    OPT_TIME,
+    OPT_OUTPUT,
+    OPT_MAX_FAILURES,
+    OPT_VERIFY,
+    OPT_JSON,
+    OPT_JUNIT,
+    OPT_COVERAGE,
+    OPT_MUST_REACH,
+    OPT_QUIET,
+    OPT_ON, /* so that it can be said that there is none */
+};
+
+static int take_option(void *state, int option, char *value)
 {
+    struct campaign_cmd *c = state;
+
     switch (option) {
     case OPT_SEEDS:
         c->has_seeds = run_cli_seeds(value, &c->opts.first, &c->opts.last);
@@ -444,7 +387,7 @@ static int take_option(int option, char *value, struct campaign_cmd *c)
     case OPT_TIME:
         return wants(words_duration(value, &c->opts.time_max_ns) && c->opts.time_max_ns > 0,
                      "--time", WORDS_DURATION_FORM, value);
-    case 'o':
+    case OPT_OUTPUT:
         c->dir = value;
         return EXIT_OK;
     case OPT_MAX_FAILURES:
@@ -485,11 +428,11 @@ static int check_script(int argc, char **argv, struct campaign_cmd *c)
     return run_cli_script("campaign", &c->run);
 }
 
-int cmd_campaign(int argc, char **argv)
+static int run_campaign(int argc, char **argv)
 {
     struct campaign_cmd c = {.dir = "msgrlab-failures"};
     struct interrupt interrupt;
-    int option, code;
+    int code;
 
     run_defaults(&c.run);
     c.opts = (struct campaign_opts){.jobs = MIN(process_cpus(), CAMPAIGN_JOBS_MAX),
@@ -498,19 +441,9 @@ int cmd_campaign(int argc, char **argv)
                                     .on_result = on_result,
                                     .on_tick = on_tick,
                                     .arg = &c};
-    cli_start();
-    while ((option = cli_next(argc, argv, "ho:", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        code = take_option(option, optarg, &c);
-        if (code != EXIT_OK) {
-            return code;
-        }
+    code = cli_options(&command_campaign, argc, argv, &c);
+    if (code != CLI_GO_ON) {
+        return code;
     }
     code = check_script(argc, argv, &c);
     if (code != EXIT_OK) {
@@ -524,8 +457,63 @@ int cmd_campaign(int argc, char **argv)
         return EXIT_CANNOT;
     }
     interrupt_watch(&interrupt);
-    code = run_campaign(&c);
+    code = run_seeds(&c);
     interrupt_unwatch(&interrupt);
     os_linux_free(c.opts.os);
     return code;
 }
+
+static const struct cli_option options[] = {
+    {"seeds", 0, "A..B", OPT_SEEDS, "from A to B"},
+    {"jobs", 0, "N", OPT_JOBS, "processes; default: one for each processor"},
+    {"shard", 0, "I/N", OPT_SHARD,
+     "only each Nth seed, beginning with the Ith: I of N machines"},
+    {"time", 0, "TIME", OPT_TIME, "no longer than this, like 10m"},
+    {"output", 'o', "DIR", OPT_OUTPUT, "where failures are kept; default msgrlab-failures"},
+    {"max-failures", 0, "N", OPT_MAX_FAILURES,
+     "stop after so many; default 1000, 0: never"},
+    {"verify", 0, "N%", OPT_VERIFY,
+     "run N of 100 passing seeds twice and compare the trace hashes"},
+    {"json", 0, "FILE", OPT_JSON, "the summary for programs"},
+    {"junit", 0, "FILE", OPT_JUNIT,
+     "for CI systems, as JUnit's XML: a case for each failing seed, with the command that "
+     "repeats it, and one for every 100 others (1000 and so on when they are many)"},
+    {"coverage", 0, NULL, OPT_COVERAGE,
+     "print how often each kind of event, state, completion error and asynchronous event "
+     "was reached; with --json in the file, too"},
+    {"must-reach", 0, "NAME", OPT_MUST_REACH,
+     "a campaign that never came to this (a name of --coverage) fails; may be given "
+     "several times"},
+    {"quiet", 0, NULL, OPT_QUIET, "no progress"},
+    {"on", 0, "WORLD", OPT_ON, NULL},
+    {0},
+};
+
+const struct cli_command command_campaign = {
+    .name = "campaign",
+    .summary = "many seeds on all processors; failures are kept",
+    .usage = "SCRIPT --seeds A..B [OPTION...]",
+    .about = RUN_CLI_SCRIPT_HELP
+    "\n"
+    "\n"
+    "Runs the scenario in the simulated world for every seed from A to B, in several\n"
+    "processes. Failures of the same name are counted as one; of each, the shortest\n"
+    "run is run once more with its decisions logged, and kept with the commands that\n"
+    "replay it and shrink it. One that does not repeat is reported as nondeterminism.",
+    .options = {options, run_cli_options},
+    .take = take_option,
+    .exits_of = "that of the worst failure",
+    .exits = {{EXIT_OK, "no seed failed"},
+              {EXIT_EXPECTATION,
+               "an expectation failed, or something leaked; or --must-reach was not"},
+              {EXIT_SCRIPT, "the script has an error"},
+              {EXIT_CANNOT, "no process could be started"},
+              {EXIT_FILE, "the script cannot be read, or a report not be written"},
+              {EXIT_TIMEOUT, "a seed ran into a time limit"},
+              {EXIT_CRASH, "a run crashed"},
+              {EXIT_SAFETY, NULL},
+              {EXIT_LIVENESS, "the simulated world stood still, or ran in circles"},
+              {EXIT_NONDETERMINISM, "the same seed gave two different runs"},
+              {EXIT_INTERRUPTED, "Ctrl-C or SIGTERM: what was found so far was reported"}},
+    .run = run_campaign,
+};

@@ -21,28 +21,6 @@
 #define STEPS_BYTES 64
 #define STEPS_SHOWN 20 /* messages that differ */
 
-enum { OPT_STEPS = 256 };
-
-static const struct option options[] = {
-    {"steps", no_argument, NULL, OPT_STEPS}, CLI_HELP, {NULL, 0, NULL, 0}};
-
-static const char help[] =
-    "usage: msgrlab diff TRACE TRACE [OPTION...]\n"
-    "\n"
-    "Compares two recordings record by record, in the order of time, and shows the first\n"
-    "place where they differ: the 10 records before it, what each trace has there, and in\n"
-    "which fields that differs. Wall clock and title are not compared.\n"
-    "\n"
-    "  --steps   compare only which of the steps S1 to R7 each message took: times, "
-    "threads\n"
-    "            and everything else may differ, as between Linux and the simulated world\n"
-    "\n"
-    "exit codes:\n"
-    "    0  the same\n"
-    "    1  different\n"
-    "    2  the command line is wrong\n"
-    "    5  a trace cannot be read\n";
-
 struct side {
     const char *path;
     struct trace_reader *reader; /* owned */
@@ -276,26 +254,28 @@ static bool open_side(const char *path, struct side *ret)
     return true;
 }
 
-int cmd_diff(int argc, char **argv)
+/* There is but one: --steps. */
+static int take_option(void *state, int option, char *value)
+{
+    (void)option;
+    (void)value;
+    *(bool *)state = true;
+    return EXIT_OK;
+}
+
+static int run_diff(int argc, char **argv)
 {
     struct side a = {0}, b = {0};
     bool steps = false;
-    int option, code = EXIT_FILE;
+    int code = cli_options(&command_diff, argc, argv, &steps);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        steps = true;
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (argc - optind != 2) {
         return cli_usage_error("diff", "two traces, not %d", argc - optind);
     }
+    code = EXIT_FILE;
     if (open_side(argv[optind], &a) && open_side(argv[optind + 1], &b)) {
         code = steps ? diff_steps(&a, &b) : diff_records(&a, &b);
     }
@@ -303,3 +283,27 @@ int cmd_diff(int argc, char **argv)
     trace_reader_close(b.reader);
     return code;
 }
+
+static const struct cli_option options[] = {
+    {"steps", 0, NULL, 0,
+     "compare only which of the steps S1 to R7 each message took: times, threads and "
+     "everything else may differ, as between Linux and the simulated world"},
+    {0},
+};
+
+const struct cli_command command_diff = {
+    .name = "diff",
+    .summary = "where two recordings begin to differ",
+    .usage = "TRACE TRACE [OPTION...]",
+    .about = "Compares two recordings record by record, in the order of time, and shows "
+             "the first\n"
+             "place where they differ: the 10 records before it, what each trace has "
+             "there, and in\n"
+             "which fields that differs. Wall clock and title are not compared.",
+    .options = {options},
+    .take = take_option,
+    .exits = {{EXIT_OK, "the same"},
+              {EXIT_EXPECTATION, "different"},
+              {EXIT_FILE, "a trace cannot be read, or what is printed not be written"}},
+    .run = run_diff,
+};

@@ -9,26 +9,26 @@
 #include "scenarios/cli/commands.h"
 #include "scenarios/doctor/doctor.h"
 
-static const struct option options[] = {CLI_HELP, {NULL, 0, NULL, 0}};
-
-int cmd_doctor(int argc, char **argv)
+static int run_doctor(int argc, char **argv)
 {
-    int option;
+    int code = cli_options(&command_doctor, argc, argv, NULL);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        printf("usage: msgrlab doctor\n\n"
-               "Tries on this machine what runs and tests need. Each line begins with ok,\n"
-               "less (something is missing, and what it is for) or NO.\n\n"
-               "exit codes: 0 scenarios can run, 2 the command line is wrong, 4 they "
-               "cannot\n");
-        return EXIT_OK;
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (optind != argc) {
         return cli_usage_error("doctor", "it takes no arguments");
     }
     return doctor_examine() == 0 ? EXIT_OK : EXIT_CANNOT;
 }
+
+const struct cli_command command_doctor = {
+    .name = "doctor",
+    .summary = "what works here, and what to do about the rest",
+    .usage = "",
+    .about = "Tries on this machine what runs and tests need. Each line begins with ok,\n"
+             "less (something is missing, and what it is for) or NO.",
+    .exits = {{EXIT_OK, "scenarios can run, also on Linux"},
+              {EXIT_CANNOT, "those on Linux cannot"}},
+    .run = run_doctor,
+};

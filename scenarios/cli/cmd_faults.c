@@ -41,24 +41,6 @@ struct request {
     uint64_t runs; /* summaries read */
 };
 
-static void print_help(void)
-{
-    printf(
-        "usage: msgrlab faults [--group L|S|T|P|R|V] [--json]\n"
-        "                      [--coverage PATH... [--complete]]\n\n"
-        "Lists every fault: its name, where it acts, what it may lead to, what it does.\n\n"
-        "  --group G        one group: L links, S socket calls, T event loop, threads and\n"
-        "                   time, P processes, R resources, V RDMA devices\n"
-        "  --json           one object, for programs\n"
-        "  --coverage PATH  how often each fired, by the summaries in these files and\n"
-        "                   directories (*.json, as campaigns write them: anywhere in it\n"
-        "                   \"faults\": { NAME: N, ... }); marked are those that never\n"
-        "                   did. Also the completion errors and asynchronous events of\n"
-        "                   RDMA devices, if the campaigns were run with --coverage\n"
-        "  --complete       exit code 1 if one of all these never happened\n"
-        "\nIn a script:  fault.inject { id = NAME, ... }   (scenarios/README.md)\n");
-}
-
 /* ---- summaries --------------------------------------------------------------------- */
 
 static const char *skip_space(const char *p)
@@ -394,28 +376,24 @@ static void print_json(const struct request *r)
 
 /* ---- the command ------------------------------------------------------------------- */
 
-static const struct option options[] = {{"group", required_argument, NULL, 'g'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {"coverage", required_argument, NULL, 'c'},
-                                        {"complete", no_argument, NULL, 'a'},
-                                        CLI_HELP,
-                                        {0}};
+enum { OPT_GROUP, OPT_JSON, OPT_COVERAGE, OPT_COMPLETE };
 
-/* EXIT_OK, or why not. */
-static int take_option(struct request *r, int option, const char *value)
+static int take_option(void *state, int option, char *value)
 {
+    struct request *r = state;
+
     switch (option) {
-    case 'g':
+    case OPT_GROUP:
         r->group = (char)toupper((unsigned char)value[0]);
         if (value[0] == '\0' || value[1] != '\0' || strchr(GROUPS, r->group) == NULL) {
             return cli_usage_error("faults", "there is no group '%s'; groups are %s", value,
                                    GROUPS);
         }
         return EXIT_OK;
-    case 'j':
+    case OPT_JSON:
         r->json = true;
         return EXIT_OK;
-    case 'a':
+    case OPT_COMPLETE:
         r->complete = true;
         return EXIT_OK;
     default:
@@ -424,24 +402,13 @@ static int take_option(struct request *r, int option, const char *value)
     }
 }
 
-int cmd_faults(int argc, char **argv)
+static int run_faults(int argc, char **argv)
 {
     struct request r = {0};
-    int option, code = EXIT_OK;
+    int code = cli_options(&command_faults, argc, argv, &r);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            print_help();
-            return EXIT_OK;
-        }
-        code = take_option(&r, option, optarg);
-        if (code != EXIT_OK) {
-            return code;
-        }
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (r.complete && !r.coverage) {
         return cli_usage_error("faults", "--complete goes with --coverage only");
@@ -449,11 +416,11 @@ int cmd_faults(int argc, char **argv)
     if (optind < argc && !r.coverage) {
         return cli_usage_error("faults", "'%s' goes with --coverage only", argv[optind]);
     }
-    for (; code == EXIT_OK && optind < argc; optind++) {
+    for (; optind < argc; optind++) {
         code = read_coverage(&r, argv[optind]);
-    }
-    if (code != EXIT_OK) {
-        return code;
+        if (code != EXIT_OK) {
+            return code;
+        }
     }
     (r.json ? print_json : print_catalogue)(&r);
     if (r.complete && missing(&r) > 0) {
@@ -462,3 +429,33 @@ int cmd_faults(int argc, char **argv)
     }
     return EXIT_OK;
 }
+
+static const struct cli_option options[] = {
+    {"group", 0, "G", OPT_GROUP,
+     "one group: L links, S socket calls, T event loop, threads and time, P processes, R "
+     "resources, V RDMA devices"},
+    {"json", 0, NULL, OPT_JSON, "one object, for programs"},
+    {"coverage", 0, "PATH", OPT_COVERAGE,
+     "how often each fired, by the summaries in these files and directories (*.json, as "
+     "campaigns write them: anywhere in it \"faults\": { NAME: N, ... }); marked are those "
+     "that never did. Also the completion errors and asynchronous events of RDMA devices, "
+     "if the campaigns were run with --coverage"},
+    {"complete", 0, NULL, OPT_COMPLETE, "exit code 1 if one of all these never happened"},
+    {0},
+};
+
+const struct cli_command command_faults = {
+    .name = "faults",
+    .summary = "what can go wrong, and what of it ever did",
+    .usage = "[--group L|S|T|P|R|V] [--json]\n"
+             "[--group L|S|T|P|R|V] [--json] --coverage PATH... [--complete]",
+    .about =
+        "Lists every fault: its name, where it acts, what it may lead to, what it does.",
+    .options = {options},
+    .take = take_option,
+    .more = "In a script:  fault.inject { id = NAME, ... }   (scenarios/README.md)",
+    .exits = {{EXIT_OK, "it was printed"},
+              {EXIT_EXPECTATION, "with --complete: something never happened"},
+              {EXIT_FILE, "a summary cannot be read, or what is printed not be written"}},
+    .run = run_faults,
+};

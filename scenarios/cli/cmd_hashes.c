@@ -17,39 +17,6 @@
 #include "scenarios/cli/streams.h"
 #include "scenarios/run/run_defaults.h"
 
-enum { OPT_SEEDS = RUN_CLI_END, OPT_REUSE, OPT_REPLAY };
-
-static const struct option options[] = {{"seeds", required_argument, NULL, OPT_SEEDS},
-                                        {"reuse", no_argument, NULL, OPT_REUSE},
-                                        {"replay", no_argument, NULL, OPT_REPLAY},
-                                        RUN_CLI_OPTIONS,
-                                        CLI_HELP,
-                                        {NULL, 0, NULL, 0}};
-
-static const char help[] =
-    "usage: msgrlab hashes SCRIPT --seeds A..B [OPTION...]\n"
-    "\n"
-    "Runs the scenario in the simulated world once for each seed, and prints a line each:\n"
-    "\n"
-    "    seed, trace hash, hash of who ran when, records, exit code, name of the failure\n"
-    "\n"
-    "The same script and options give the same lines on every machine, with every "
-    "compiler.\n"
-    "\n"
-    "  --seeds A..B     from A to B\n"
-    "  --reuse          all runs in one process; without it each gets a process of its "
-    "own\n"
-    "  --replay         repeats each run from its own log of decisions, and says when "
-    "that\n"
-    "                   was another run\n" RUN_CLI_HELP "\n"
-    "exit codes:\n"
-    "    0  every run came to an end, whatever it was\n"
-    "    2  the command line is wrong\n"
-    "    4  no process for a run\n"
-    "    5  the script cannot be read\n"
-    "   10  a run crashed\n"
-    "   13  a replay was another run (--replay)\n";
-
 struct hashes {
     struct run_opts opts;
     uint64_t first, last;
@@ -178,8 +145,12 @@ static int print_hashes(struct hashes *h)
     }
 }
 
-static int take_option(int option, char *value, struct hashes *h)
+enum { OPT_SEEDS = RUN_CLI_END, OPT_REUSE, OPT_REPLAY };
+
+static int take_option(void *state, int option, char *value)
 {
+    struct hashes *h = state;
+
     switch (option) {
     case OPT_SEEDS:
         return run_cli_seeds(value, &h->first, &h->last)
@@ -196,25 +167,15 @@ static int take_option(int option, char *value, struct hashes *h)
     }
 }
 
-int cmd_hashes(int argc, char **argv)
+static int run_hashes(int argc, char **argv)
 {
     struct hashes h = {.first = 1};
-    int option, code;
+    int code;
 
     run_defaults(&h.opts);
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        code = take_option(option, optarg, &h);
-        if (code != EXIT_OK) {
-            return code;
-        }
+    code = cli_options(&command_hashes, argc, argv, &h);
+    if (code != CLI_GO_ON) {
+        return code;
     }
     code = run_cli_one_script("hashes", argc, argv);
     if (code != EXIT_OK) {
@@ -233,3 +194,37 @@ int cmd_hashes(int argc, char **argv)
     }
     return code;
 }
+
+static const struct cli_option options[] = {
+    {"seeds", 0, "A..B", OPT_SEEDS, "from A to B"},
+    {"reuse", 0, NULL, OPT_REUSE,
+     "all runs in one process; without it each gets a process of its own"},
+    {"replay", 0, NULL, OPT_REPLAY,
+     "repeats each run from its own log of decisions, and says when that was another run"},
+    {0},
+};
+
+const struct cli_command command_hashes = {
+    .name = "hashes",
+    .summary = "what each of many seeds gives, to compare builds and machines",
+    .usage = "SCRIPT --seeds A..B [OPTION...]",
+    .about =
+        "Runs the scenario in the simulated world once for each seed, and prints a line "
+        "each:\n"
+        "\n"
+        "    seed, trace hash, hash of who ran when, records, exit code, name of the "
+        "failure\n"
+        "\n"
+        "The same script and options give the same lines on every machine, with every\n"
+        "compiler.",
+    .options = {options, run_cli_options},
+    .take = take_option,
+    .exits = {{EXIT_OK, "every run came to an end, whatever it was"},
+              {EXIT_SCRIPT, "the script says it is about what there is not"},
+              {EXIT_CANNOT, "no process for a run"},
+              {EXIT_FILE, "the script cannot be read, or what is printed not be written"},
+              {EXIT_CRASH, "a run crashed"},
+              {EXIT_NONDETERMINISM, "a replay was another run (--replay)"},
+              {EXIT_INTERRUPTED, "stopped by Ctrl-C"}},
+    .run = run_hashes,
+};

@@ -19,66 +19,7 @@
 #define PING_COUNT 10
 #define PING_COUNT_MAX 1000000
 
-static const char help[] =
-    "msgrlab peer: speak to a real Ceph daemon, or be spoken to\n"
-    "\n"
-    "usage: msgrlab peer monmap ADDR [--json]\n"
-    "       msgrlab peer ping ADDR [--count N] [--json]\n"
-    "       msgrlab peer serve ADDR [--once] [--for T]\n"
-    "\n"
-    "  monmap  ask a monitor for its map; printed as 'ceph mon dump' prints it\n"
-    "  ping    time round trips of KEEPALIVE2 and of MON_GET_VERSION\n"
-    "  serve   be a monitor for real 'ceph' clients, without authentication; Ctrl-C ends "
-    "it\n"
-    "\n"
-    "ADDR is [v2:]IP[:PORT][/NONCE], IPv6 in brackets, port 3300 if none is given; serve\n"
-    "takes port 0 for any free one and prints it. Authentication is none, the mode crc: "
-    "the\n"
-    "cluster must have 'auth client required = none'. Peers with ms_type = async+rdma "
-    "want\n"
-    "--stack rdma; no session comes about between the two stacks.\n"
-    "\n"
-    "options:\n"
-    "  --count N      round trips of each kind (ping; 10)\n"
-    "  --json         one line of JSON (monmap, ping)\n"
-    "  --once         end half a second after the last client has gone (serve)\n"
-    "  --for T        end after that time (serve)\n"
-    "  --timeout T    how long to wait for each answer, or (serve) how long a caller may\n"
-    "                 take until it has a session (10s)\n"
-    "  --stack S      tcp or rdma (tcp)\n"
-    "  --device NAME  rdma: the device; by default the first that is usable\n"
-    "  --rdma K=V,... rdma: options by Ceph's names (stacks/rdma/README.md), after\n"
-    "                 " PEER_RDMA_OPTIONS ";\n"
-    "                 buffer_size must be at least the peer's ms_async_rdma_buffer_size\n"
-    "  --driver D     epoll, poll or select (epoll)\n"
-    "  --msgr20       announce msgr2.0 framing instead of 2.1\n"
-    "  --trace FILE   record what happens\n"
-    "  --help         this text\n"
-    "\n"
-    "a picture of a session with real Ceph:\n"
-    "  msgrlab peer monmap v2:127.0.0.1:3300 --trace mon.trace &&\n"
-    "      msgrlab show mon.trace --view iopath -o mon.svg\n"
-    "\n"
-    "to be the monitor of a real client, in two terminals:\n"
-    "  msgrlab peer serve 127.0.0.1:3300\n"
-    "  ceph -c /dev/null --keyring /dev/null -m v2:127.0.0.1:3300 mon dump\n"
-    "that client may also ping mon.a, ask for -s, status, health, version, fsid and osd\n"
-    "getmap, and 'ceph tell mon.0'. The cluster is empty, and all that asks for a map or "
-    "for\n"
-    "statistics (rados lspools, rados df, rbd ls) is told so; what would change it is\n"
-    "refused. A command for a manager ('ceph tell mgr') waits for one, as it does with a "
-    "real\n"
-    "monitor without. One line tells of each session, message and refused caller, with "
-    "the\n"
-    "reason.\n"
-    "\n"
-    "exit codes: 0 done, 2 wrong command line, 4 refused, not msgr2, the session was lost, "
-    "or\n"
-    "no RDMA device, 5 the trace could not be written, 6 no answer in time, 130 Ctrl-C "
-    "(serve: 0)\n";
-
-/* ---- the command line ---- */
-
+/* Letters, so that a verb can say in a word which ones it takes. */
 enum {
     OPT_COUNT = 'n',
     OPT_DEVICE = 'v',
@@ -93,20 +34,30 @@ enum {
     OPT_TRACE = 'r',
 };
 
-static const struct option options[] = {
-    {"count", required_argument, NULL, OPT_COUNT},
-    {"device", required_argument, NULL, OPT_DEVICE},
-    {"driver", required_argument, NULL, OPT_DRIVER},
-    {"for", required_argument, NULL, OPT_FOR},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"msgr20", no_argument, NULL, OPT_MSGR20},
-    {"once", no_argument, NULL, OPT_ONCE},
-    {"rdma", required_argument, NULL, OPT_RDMA},
-    {"stack", required_argument, NULL, OPT_STACK},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"trace", required_argument, NULL, OPT_TRACE},
-    CLI_HELP,
-    {NULL, 0, NULL, 0},
+static const struct cli_option options[] = {
+    {"count", 0, "N", OPT_COUNT, "round trips of each kind (ping; 10)"},
+    {"json", 0, NULL, OPT_JSON, "one line of JSON (monmap, ping)"},
+    {"once", 0, NULL, OPT_ONCE, "end half a second after the last client has gone (serve)"},
+    {"for", 0, "T", OPT_FOR, "end after that time (serve)"},
+    {"timeout", 0, "T", OPT_TIMEOUT,
+     "how long to wait for each answer, or (serve) how long a caller may take until it has "
+     "a "
+     "session (10s)"},
+    {"stack", 0, "S", OPT_STACK, "tcp or rdma (tcp)"},
+    {"device", 0, "NAME", OPT_DEVICE,
+     "rdma: the device; by default the first that is usable"},
+    {"rdma", 0, "K=V,...", OPT_RDMA,
+     "rdma: options by Ceph's names (stacks/rdma/README.md), after " PEER_RDMA_OPTIONS
+     "; buffer_size must be at least the peer's ms_async_rdma_buffer_size"},
+    {"driver", 0, "D", OPT_DRIVER, "epoll, poll or select (epoll)"},
+    {"msgr20", 0, NULL, OPT_MSGR20, "announce msgr2.0 framing instead of 2.1"},
+    {"trace", 0, "FILE", OPT_TRACE, "record what happens"},
+    {0},
+};
+
+struct line {
+    struct peer_opts opts;
+    char used[ARRAY_SIZE(options)]; /* letters of the options that were there, once each */
 };
 
 static const struct verb {
@@ -165,17 +116,17 @@ static int set_stack(struct peer_opts *opts, int run_option, char *text)
     return code;
 }
 
-static int set_option(struct peer_opts *opts, int option)
+static int set_option(struct peer_opts *opts, int option, char *value)
 {
     switch (option) {
     case OPT_COUNT:
-        return set_count(opts, optarg);
+        return set_count(opts, value);
     case OPT_DEVICE:
-        return set_stack(opts, RUN_CLI_DEVICE, optarg);
+        return set_stack(opts, RUN_CLI_DEVICE, value);
     case OPT_DRIVER:
-        return set_driver(opts, optarg);
+        return set_driver(opts, value);
     case OPT_FOR:
-        return set_duration("for", optarg, &opts->for_ns);
+        return set_duration("for", value, &opts->for_ns);
     case OPT_JSON:
         opts->json = true;
         return EXIT_OK;
@@ -186,17 +137,25 @@ static int set_option(struct peer_opts *opts, int option)
         opts->once = true;
         return EXIT_OK;
     case OPT_RDMA:
-        return set_stack(opts, RUN_CLI_RDMA, optarg);
+        return set_stack(opts, RUN_CLI_RDMA, value);
     case OPT_STACK:
-        return set_stack(opts, RUN_CLI_STACK, optarg);
+        return set_stack(opts, RUN_CLI_STACK, value);
     case OPT_TIMEOUT:
-        return set_duration("timeout", optarg, &opts->timeout_ns);
-    case OPT_TRACE:
-        opts->trace_path = optarg;
-        return EXIT_OK;
+        return set_duration("timeout", value, &opts->timeout_ns);
     default:
-        return EXIT_USAGE; /* CLI_BAD: the error was printed */
+        opts->trace_path = value;
+        return EXIT_OK;
     }
+}
+
+static int take_option(void *state, int option, char *value)
+{
+    struct line *line = state;
+
+    if (strchr(line->used, option) == NULL) {
+        line->used[strlen(line->used)] = (char)option;
+    }
+    return set_option(&line->opts, option, value);
 }
 
 static const struct verb *find_verb(const char *name)
@@ -231,7 +190,7 @@ static const char *stray_option(const struct verb *verb, const char *used)
     for (; *used != '\0'; used++) {
         if (strchr(verb->options, *used) == NULL) {
             for (size_t i = 0; options[i].name != NULL; i++) {
-                if (options[i].val == *used) {
+                if (options[i].id == *used) {
                     return options[i].name;
                 }
             }
@@ -294,26 +253,56 @@ static int run_verb(int argc, char **argv, struct peer_opts *opts, const char *u
     return code;
 }
 
-int cmd_peer(int argc, char **argv)
+static int run_peer(int argc, char **argv)
 {
-    struct peer_opts opts = {.stack = "tcp", .count = PING_COUNT, .timeout_ns = TIMEOUT_NS};
-    char used[64] = "";
-    int option;
+    struct line line = {
+        .opts = {.stack = "tcp", .count = PING_COUNT, .timeout_ns = TIMEOUT_NS}};
+    int code = cli_options(&command_peer, argc, argv, &line);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        size_t n = strlen(used);
-
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        if (set_option(&opts, option) != EXIT_OK) {
-            return EXIT_USAGE;
-        }
-        if (n + 1 < sizeof(used) && strchr(used, option) == NULL) {
-            used[n] = (char)option;
-        }
-    }
-    return run_verb(argc, argv, &opts, used);
+    return code == CLI_GO_ON ? run_verb(argc, argv, &line.opts, line.used) : code;
 }
+
+const struct cli_command command_peer = {
+    .name = "peer",
+    .summary = "speak to a real Ceph daemon, or be spoken to",
+    .usage = "monmap ADDR [--json]\n"
+             "ping ADDR [--count N] [--json]\n"
+             "serve ADDR [--once] [--for T]",
+    .about =
+        "  monmap  ask a monitor for its map; printed as 'ceph mon dump' prints it\n"
+        "  ping    time round trips of KEEPALIVE2 and of MON_GET_VERSION\n"
+        "  serve   be a monitor for real 'ceph' clients, without authentication; Ctrl-C\n"
+        "          ends it\n"
+        "\n"
+        "ADDR is [v2:]IP[:PORT][/NONCE], IPv6 in brackets, port 3300 if none is given;\n"
+        "serve takes port 0 for any free one and prints it. Authentication is none, the\n"
+        "mode crc: the cluster must have 'auth client required = none'. Peers with\n"
+        "ms_type = async+rdma want --stack rdma; no session comes about between the two\n"
+        "stacks.",
+    .options = {options},
+    .take = take_option,
+    .more =
+        "a picture of a session with real Ceph:\n"
+        "  msgrlab peer monmap v2:127.0.0.1:3300 --trace mon.trace &&\n"
+        "      msgrlab show mon.trace --view iopath -o mon.svg\n"
+        "\n"
+        "to be the monitor of a real client, in two terminals:\n"
+        "  msgrlab peer serve 127.0.0.1:3300\n"
+        "  ceph -c /dev/null --keyring /dev/null -m v2:127.0.0.1:3300 mon dump\n"
+        "that client may also ping mon.a, ask for -s, status, health, version, fsid and "
+        "osd\n"
+        "getmap, and 'ceph tell mon.0'. The cluster is empty, and all that asks for a map\n"
+        "or for statistics (rados lspools, rados df, rbd ls) is told so; what would "
+        "change\n"
+        "it is refused. A command for a manager ('ceph tell mgr') waits for one, as it "
+        "does\n"
+        "with a real monitor without. One line tells of each session, message and refused\n"
+        "caller, with the reason.",
+    .exits = {{EXIT_OK, "done"},
+              {EXIT_EXPECTATION, "the RDMA stack has lost memory on the way"},
+              {EXIT_CANNOT, "refused, not msgr2, the session was lost, or no RDMA device"},
+              {EXIT_FILE, "the trace, or what is printed, could not be written"},
+              {EXIT_TIMEOUT, "no answer in time"},
+              {EXIT_INTERRUPTED, "Ctrl-C (serve: 0)"}},
+    .run = run_peer,
+};

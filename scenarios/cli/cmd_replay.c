@@ -20,32 +20,6 @@
 
 #define LAST_RECORDS 20
 
-enum { OPT_TO = 256, OPT_TRACE, OPT_PCAP };
-
-static const struct option options[] = {{"to", required_argument, NULL, OPT_TO},
-                                        {"trace", required_argument, NULL, OPT_TRACE},
-                                        {"pcap", required_argument, NULL, OPT_PCAP},
-                                        CLI_HELP,
-                                        {NULL, 0, NULL, 0}};
-
-static const char help[] =
-    "usage: msgrlab replay RECORD [OPTION...]\n"
-    "\n"
-    "Repeats a simulated run that msgrlab run --record, or a campaign, wrote down, from\n"
-    "the choices in the record, and says whether it was the same run.\n"
-    "\n"
-    "  --to EVENT     stop at this record of the trace: its number, from 1, or its id as\n"
-    "                 show -o x.csv prints it (3.1.250); shows the 20 records up to it,\n"
-    "                 and who waits for what\n"
-    "  --trace FILE   keep what was recorded, for msgrlab show and msgrlab diff\n"
-    "  --pcap FILE    keep the packets of the network as pcapng, for Wireshark\n"
-    "\n"
-    "exit codes: those of msgrlab run, from the run that was repeated; and\n"
-    "    0  with --to: the run came to that event\n"
-    "    2  with --to: it did not\n"
-    "    5  the record or the script cannot be read\n"
-    "   13  the same script and program, and yet another run\n";
-
 struct replay {
     const char *path;       /* of the record */
     const char *to;         /* NULL: to the end */
@@ -260,29 +234,33 @@ static int replay_record(struct replay *replay)
     return code;
 }
 
-int cmd_replay(int argc, char **argv)
+enum { OPT_TO, OPT_TRACE, OPT_PCAP };
+
+static int take_option(void *state, int option, char *value)
+{
+    struct replay *replay = state;
+
+    switch (option) {
+    case OPT_TO:
+        replay->to = value;
+        return EXIT_OK;
+    case OPT_PCAP:
+        replay->pcap_path = value;
+        return EXIT_OK;
+    default:
+        replay->trace_path = value;
+        return EXIT_OK;
+    }
+}
+
+static int run_replay(int argc, char **argv)
 {
     struct replay replay = {0};
     char why[700];
-    int option, code;
+    int code = cli_options(&command_replay, argc, argv, &replay);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        switch (option) {
-        case CLI_BAD:
-            return EXIT_USAGE;
-        case 'h':
-            fputs(help, stdout);
-            return EXIT_OK;
-        case OPT_TO:
-            replay.to = optarg;
-            break;
-        case OPT_PCAP:
-            replay.pcap_path = optarg;
-            break;
-        default:
-            replay.trace_path = optarg;
-        }
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (argc - optind != 1) {
         return cli_usage_error("replay",
@@ -297,3 +275,40 @@ int cmd_replay(int argc, char **argv)
     record_fini(&replay.record);
     return code;
 }
+
+static const struct cli_option options[] = {
+    {"to", 0, "EVENT", OPT_TO,
+     "stop at this record of the trace: its number, from 1, or its id as show -o x.csv "
+     "prints it (3.1.250); shows the 20 records up to it, and who waits for what"},
+    {"trace", 0, "FILE", OPT_TRACE,
+     "keep what was recorded, for msgrlab show and msgrlab diff"},
+    {"pcap", 0, "FILE", OPT_PCAP,
+     "keep the packets of the network as pcapng, for Wireshark"},
+    {0},
+};
+
+const struct cli_command command_replay = {
+    .name = "replay",
+    .summary = "repeat a recorded run, and say whether it was the same",
+    .usage = "RECORD [OPTION...]",
+    .about = "Repeats a simulated run that msgrlab run --record, or a campaign, wrote "
+             "down, from\n"
+             "the choices in the record, and says whether it was the same run.",
+    .options = {options},
+    .take = take_option,
+    .exits_of = "those of msgrlab run, from the run that was repeated",
+    .exits = {{EXIT_OK, "that run passes; with --to: it came to that event"},
+              {EXIT_EXPECTATION, NULL},
+              {EXIT_USAGE,
+               "the command line is wrong; with --to: the run did not come to that event"},
+              {EXIT_SCRIPT, NULL},
+              {EXIT_CANNOT, NULL},
+              {EXIT_FILE,
+               "the record, the script or another file cannot be read or written"},
+              {EXIT_TIMEOUT, NULL},
+              {EXIT_SAFETY, NULL},
+              {EXIT_LIVENESS, NULL},
+              {EXIT_NONDETERMINISM, "the same script and program, and yet another run"},
+              {EXIT_INTERRUPTED, NULL}},
+    .run = run_replay,
+};

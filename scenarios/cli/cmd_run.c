@@ -16,55 +16,6 @@
 #include "scenarios/cli/streams.h"
 #include "scenarios/run/run_defaults.h"
 
-enum {
-    OPT_ON = RUN_CLI_END,
-    OPT_SEED,
-    OPT_TRACE,
-    OPT_NO_TRACE,
-    OPT_TITLE,
-    OPT_RECORD,
-    OPT_PCAP
-};
-
-static const struct option options[] = {{"on", required_argument, NULL, OPT_ON},
-                                        {"seed", required_argument, NULL, OPT_SEED},
-                                        RUN_CLI_OPTIONS,
-                                        {"trace", required_argument, NULL, OPT_TRACE},
-                                        {"no-trace", no_argument, NULL, OPT_NO_TRACE},
-                                        {"title", required_argument, NULL, OPT_TITLE},
-                                        {"record", required_argument, NULL, OPT_RECORD},
-                                        {"pcap", required_argument, NULL, OPT_PCAP},
-                                        CLI_HELP,
-                                        {NULL, 0, NULL, 0}};
-
-static const char help[] =
-    "usage: msgrlab run SCRIPT [OPTION...]\n"
-    "\n"
-    "Runs a scenario: its nodes, their messages, and what it expects of them.\n"
-    "\n" RUN_CLI_SCRIPT_HELP "\n"
-    "  --on WORLD       sim (default): virtual threads, clock and network, the same run\n"
-    "                   for the same seed; or linux: this machine's\n"
-    "  --seed N         of the script's random numbers, and of the simulated world;\n"
-    "                   default 0\n" RUN_CLI_HELP
-    "  --trace FILE     keep what was recorded, for msgrlab show\n"
-    "  --no-trace       record nothing (expect.steps is an error then)\n"
-    "  --title TEXT     of the trace; default: this command line\n"
-    "  --record FILE    sim: keep every choice of the run, for msgrlab replay; also of\n"
-    "                   a run that fails\n"
-    "  --pcap FILE      sim: keep the packets of its network as pcapng, for Wireshark\n"
-    "\n"
-    "exit codes:\n"
-    "    0  everything expected was observed, or the script skipped itself\n"
-    "    1  an expectation failed, a message was damaged, or something leaked\n"
-    "    2  the command line is wrong\n"
-    "    3  the script has an error, or went beyond its limits\n"
-    "    4  it cannot run here: address in use, too few descriptors, no such world\n"
-    "    5  the script or the trace could not be read or written\n"
-    "    6  the time limit passed\n"
-    "   11  an invariant was violated in the simulated world\n"
-    "   12  the simulated world stood still, or ran in circles: who waits is said\n"
-    "  130  stopped by Ctrl-C; the summary so far was printed\n";
-
 /* ---- options --------------------------------------------------------------------- */
 
 static int take_world(const char *value, struct run_opts *opts)
@@ -76,8 +27,20 @@ static int take_world(const char *value, struct run_opts *opts)
     return EXIT_OK;
 }
 
-static int take_option(int option, char *value, struct run_opts *opts)
+enum {
+    OPT_ON = RUN_CLI_END,
+    OPT_SEED,
+    OPT_TRACE,
+    OPT_NO_TRACE,
+    OPT_TITLE,
+    OPT_RECORD,
+    OPT_PCAP
+};
+
+static int take_option(void *state, int option, char *value)
 {
+    struct run_opts *opts = state;
+
     switch (option) {
     case OPT_ON:
         return take_world(value, opts);
@@ -188,28 +151,18 @@ static int check_world(const struct run_opts *opts)
     return EXIT_OK;
 }
 
-int cmd_run(int argc, char **argv)
+static int run_run(int argc, char **argv)
 {
     struct run_opts opts;
     char title[256];
-    int option, code;
+    int code;
 
     write_title(argc, argv, title, sizeof(title));
     run_defaults(&opts);
     opts.world.title = title;
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        code = take_option(option, optarg, &opts);
-        if (code != EXIT_OK) {
-            return code;
-        }
+    code = cli_options(&command_run, argc, argv, &opts);
+    if (code != CLI_GO_ON) {
+        return code;
     }
     code = run_cli_one_script("run", argc, argv);
     if (code != EXIT_OK) {
@@ -223,3 +176,47 @@ int cmd_run(int argc, char **argv)
     code = code == EXIT_OK ? check_world(&opts) : code;
     return code == EXIT_OK ? run_and_record(&opts) : code;
 }
+
+static const struct cli_option first_options[] = {
+    {"on", 0, "WORLD", OPT_ON,
+     "sim (default): virtual threads, clock and network, the same run for the same seed; "
+     "or linux: this machine's"},
+    {"seed", 0, "N", OPT_SEED,
+     "of the script's random numbers, and of the simulated world; default 0"},
+    {0},
+};
+
+static const struct cli_option last_options[] = {
+    {"trace", 0, "FILE", OPT_TRACE, "keep what was recorded, for msgrlab show"},
+    {"no-trace", 0, NULL, OPT_NO_TRACE, "record nothing (expect.steps is an error then)"},
+    {"title", 0, "TEXT", OPT_TITLE, "of the trace; default: this command line"},
+    {"record", 0, "FILE", OPT_RECORD,
+     "sim: keep every choice of the run, for msgrlab replay; also of a run that fails"},
+    {"pcap", 0, "FILE", OPT_PCAP,
+     "sim: keep the packets of its network as pcapng, for Wireshark"},
+    {0},
+};
+
+const struct cli_command command_run = {
+    .name = "run",
+    .summary = "run a scenario and check what it expects",
+    .usage = "SCRIPT [OPTION...]",
+    .about = "Runs a scenario: its nodes, their messages, and what it expects of them.\n"
+             "\n" RUN_CLI_SCRIPT_HELP,
+    .options = {first_options, run_cli_options, last_options},
+    .take = take_option,
+    .exits = {{EXIT_OK, "everything expected was observed, or the script skipped itself"},
+              {EXIT_EXPECTATION,
+               "an expectation failed, a message was damaged, or something leaked"},
+              {EXIT_SCRIPT, "the script has an error, or went beyond its limits"},
+              {EXIT_CANNOT,
+               "it cannot run here: address in use, too few descriptors, no such world"},
+              {EXIT_FILE, "the script, the trace or what is printed could not be read or "
+                          "written"},
+              {EXIT_TIMEOUT, "the time limit passed"},
+              {EXIT_SAFETY, "an invariant was violated in the simulated world"},
+              {EXIT_LIVENESS,
+               "the simulated world stood still, or ran in circles: who waits is said"},
+              {EXIT_INTERRUPTED, "stopped by Ctrl-C; the summary so far was printed"}},
+    .run = run_run,
+};

@@ -12,69 +12,35 @@
 #include "viz/show.h"
 #include "viz/trace/trace_reader.h"
 
-enum { OPT_VIEW = 256, OPT_FORMAT, OPT_MESSAGE, OPT_KIND, OPT_CONN, OPT_LIMIT };
+enum { OPT_VIEW, OPT_OUTPUT, OPT_FORMAT, OPT_MESSAGE, OPT_KIND, OPT_CONN, OPT_LIMIT };
 
-static const struct option options[] = {{"view", required_argument, NULL, OPT_VIEW},
-                                        {"output", required_argument, NULL, 'o'},
-                                        {"format", required_argument, NULL, OPT_FORMAT},
-                                        {"message", required_argument, NULL, OPT_MESSAGE},
-                                        {"kind", required_argument, NULL, OPT_KIND},
-                                        {"conn", required_argument, NULL, OPT_CONN},
-                                        {"limit", required_argument, NULL, OPT_LIMIT},
-                                        CLI_HELP,
-                                        {NULL, 0, NULL, 0}};
-
-static void print_help(void)
+static int take_option(void *state, int option, char *value)
 {
-    printf("usage: msgrlab show TRACE [OPTION...]\n"
-           "\n"
-           "Draws or prints what a run recorded (msgrlab run ... --trace FILE).\n"
-           "\n"
-           "  --view VIEW         one of those below; default text\n"
-           "  -o, --output FILE   where to; the extension chooses the format; default:\n"
-           "                      text on standard output\n"
-           "  --format FORMAT     overrides the extension\n"
-           "  --message ID        only that message: its number, or NODE:N\n"
-           "  --kind NAME         only records of that kind or step (text views)\n"
-           "  --conn NAME         only records of that object (text views)\n"
-           "  --limit N           at most N lines\n"
-           "\n"
-           "views and what they can be written as:\n");
-    show_views(stdout);
-    printf(
-        "\n"
-        "exit codes: 0 done, 2 the command line is wrong, 5 the trace or the output could\n"
-        "not be read or written\n");
-}
+    struct show_opts *opts = state;
 
-/* False: the error was printed. */
-static bool take_option(int option, const char *value, struct show_opts *opts)
-{
     switch (option) {
     case OPT_VIEW:
         opts->view = value;
-        return true;
-    case 'o':
+        return EXIT_OK;
+    case OPT_OUTPUT:
         opts->output = value;
-        return true;
+        return EXIT_OK;
     case OPT_FORMAT:
         opts->format = value;
-        return true;
+        return EXIT_OK;
     case OPT_MESSAGE:
         opts->message = value;
-        return true;
+        return EXIT_OK;
     case OPT_KIND:
         opts->kind = value;
-        return true;
+        return EXIT_OK;
     case OPT_CONN:
         opts->conn = value;
-        return true;
+        return EXIT_OK;
     default:
-        if (!words_number(value, UINT64_MAX, &opts->limit)) {
-            cli_usage_error("show", "--limit wants a number, not '%s'", value);
-            return false;
-        }
-        return true;
+        return words_number(value, UINT64_MAX, &opts->limit)
+                   ? EXIT_OK
+                   : cli_usage_error("show", "--limit wants a number, not '%s'", value);
     }
 }
 
@@ -91,23 +57,13 @@ static int judge_refusal(const char *trace)
     return EXIT_USAGE;
 }
 
-int cmd_show(int argc, char **argv)
+static int run_show(int argc, char **argv)
 {
     struct show_opts opts = {.trace = NULL};
-    int option, rc;
+    int code = cli_options(&command_show, argc, argv, &opts), rc;
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "ho:", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            print_help();
-            return EXIT_OK;
-        }
-        if (!take_option(option, optarg, &opts)) {
-            return EXIT_USAGE;
-        }
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (argc - optind != 1) {
         return cli_usage_error("show",
@@ -120,3 +76,34 @@ int cmd_show(int argc, char **argv)
     }
     return rc < 0 ? EXIT_FILE : EXIT_OK;
 }
+
+static void print_views(FILE *out)
+{
+    fprintf(out, "views and what they can be written as:\n");
+    show_views(out);
+}
+
+static const struct cli_option options[] = {
+    {"view", 0, "VIEW", OPT_VIEW, "one of those below; default text"},
+    {"output", 'o', "FILE", OPT_OUTPUT,
+     "where to; the extension chooses the format; default: text on standard output"},
+    {"format", 0, "FORMAT", OPT_FORMAT, "overrides the extension"},
+    {"message", 0, "ID", OPT_MESSAGE, "only that message: its number, or NODE:N"},
+    {"kind", 0, "NAME", OPT_KIND, "only records of that kind or step (text views)"},
+    {"conn", 0, "NAME", OPT_CONN, "only records of that object (text views)"},
+    {"limit", 0, "N", OPT_LIMIT, "at most N lines"},
+    {0},
+};
+
+const struct cli_command command_show = {
+    .name = "show",
+    .summary = "draw or print what a trace recorded",
+    .usage = "TRACE [OPTION...]",
+    .about = "Draws or prints what a run recorded (msgrlab run ... --trace FILE).",
+    .options = {options},
+    .take = take_option,
+    .print_more = print_views,
+    .exits = {{EXIT_OK, "done"},
+              {EXIT_FILE, "the trace or the output could not be read or written"}},
+    .run = run_show,
+};

@@ -19,36 +19,6 @@
 
 #define SHOW_EVERY_NS (5 * NSEC_PER_SEC) /* not on a terminal */
 
-enum { OPT_JOBS = 256, OPT_TIME, OPT_QUIET };
-
-static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                        {"jobs", required_argument, NULL, OPT_JOBS},
-                                        {"time", required_argument, NULL, OPT_TIME},
-                                        {"quiet", no_argument, NULL, OPT_QUIET},
-                                        CLI_HELP,
-                                        {NULL, 0, NULL, 0}};
-
-static const char help[] =
-    "usage: msgrlab shrink RECORD [-o SMALL] [OPTION...]\n"
-    "\n"
-    "Takes decisions out of a failing run's record, and makes the others smaller, as long\n"
-    "as it fails in the same way. What is left is written with a sentence for each\n"
-    "decision: none of them can be left out. The result was run three times.\n"
-    "\n"
-    "  -o SMALL       where to; default: the record's name with .small before .rec\n"
-    "  --jobs N       processes; default: one for each processor\n"
-    "  --time TIME    no longer than this, like 10m; the best so far is kept\n"
-    "  --quiet        no progress\n"
-    "\n"
-    "exit codes:\n"
-    "    0  the result is minimal\n"
-    "    2  the command line is wrong\n"
-    "    4  no process could be started\n"
-    "    5  a record cannot be read or written\n"
-    "    6  the time was up: the result is smaller, but maybe not minimal\n"
-    "   13  the record does not fail in the same way, or not each time\n"
-    "  130  Ctrl-C: the best so far was written\n";
-
 struct shrinker {
     const char *path;
     char out[600];
@@ -196,12 +166,15 @@ static void name_output(struct shrinker *s)
     }
 }
 
-static int take_option(int option, const char *value, struct shrinker *s)
+enum { OPT_OUTPUT, OPT_JOBS, OPT_TIME, OPT_QUIET };
+
+static int take_option(void *state, int option, char *value)
 {
+    struct shrinker *s = state;
     uint64_t jobs;
 
     switch (option) {
-    case 'o':
+    case OPT_OUTPUT:
         snprintf(s->out, sizeof(s->out), "%s", value);
         return EXIT_OK;
     case OPT_JOBS:
@@ -223,27 +196,16 @@ static int take_option(int option, const char *value, struct shrinker *s)
     }
 }
 
-int cmd_shrink(int argc, char **argv)
+static int run_shrink(int argc, char **argv)
 {
     struct shrinker s = {.run = {.jobs = MIN(process_cpus(), SHRINK_JOBS_MAX),
                                  .on_progress = on_progress,
                                  .arg = &s},
                          .on_terminal = isatty(STDERR_FILENO)};
-    int option, code;
+    int code = cli_options(&command_shrink, argc, argv, &s);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "ho:", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        if (option == 'h') {
-            fputs(help, stdout);
-            return EXIT_OK;
-        }
-        code = take_option(option, optarg, &s);
-        if (code != EXIT_OK) {
-            return code;
-        }
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (argc - optind != 1) {
         return cli_usage_error("shrink",
@@ -260,3 +222,34 @@ int cmd_shrink(int argc, char **argv)
     record_fini(&s.run.record);
     return code;
 }
+
+static const struct cli_option options[] = {
+    {"output", 'o', "SMALL", OPT_OUTPUT,
+     "where to; default: the record's name with .small before .rec"},
+    {"jobs", 0, "N", OPT_JOBS, "processes; default: one for each processor"},
+    {"time", 0, "TIME", OPT_TIME, "no longer than this, like 10m; the best so far is kept"},
+    {"quiet", 0, NULL, OPT_QUIET, "no progress"},
+    {0},
+};
+
+const struct cli_command command_shrink = {
+    .name = "shrink",
+    .summary = "the few decisions that a recorded failure needs",
+    .usage = "RECORD [-o SMALL] [OPTION...]",
+    .about =
+        "Takes decisions out of a failing run's record, and makes the others smaller, as\n"
+        "long as it fails in the same way. What is left is written with a sentence for\n"
+        "each decision: none of them can be left out. The result was run three times.",
+    .options = {options},
+    .take = take_option,
+    .exits = {{EXIT_OK, "the result is minimal"},
+              {EXIT_USAGE, "the command line is wrong, or the record is of no failure"},
+              {EXIT_CANNOT, "no process could be started"},
+              {EXIT_FILE, "a record cannot be read or written"},
+              {EXIT_TIMEOUT,
+               "the time was up: the result is smaller, but maybe not minimal"},
+              {EXIT_NONDETERMINISM,
+               "the record does not fail in the same way, or not each time"},
+              {EXIT_INTERRUPTED, "Ctrl-C: the best so far was written"}},
+    .run = run_shrink,
+};

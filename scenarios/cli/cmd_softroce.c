@@ -17,7 +17,8 @@
 #include "scenarios/cli/commands.h"
 #include "scenarios/base/exit_codes.h"
 
-/* What softroce.sh ends with when the machine could not be had; as in docker run. */
+/* What softroce.sh ends with, as timeout(1) and docker run do. */
+#define EXIT_TIME_UP 124
 #define EXIT_NO_MACHINE 125
 
 #define SECONDS_MAX (7 * 24 * 3600)
@@ -27,59 +28,11 @@
 /* bash, the script, "-x value" for each of seven, "-p", "--", NULL: room for more. */
 #define ARGS_MAX 24
 
-static const struct option options[] = {
-    {"cache", required_argument, NULL, 'c'},
-    {"time", required_argument, NULL, 't'},
-    {"out", required_argument, NULL, 'o'},
-    {"memory", required_argument, NULL, 'm'},
-    {"processors", required_argument, NULL, 's'},
-    {"where", required_argument, NULL, 'w'},
-    {"prepare", no_argument, NULL, 'p'},
-    CLI_HELP,
-    {NULL, 0, NULL, 0},
-};
-
 struct order {
     const char *cache, *out, *where; /* NULL: not given; numbers: 0 */
     uint64_t seconds, mib, processors;
     bool prepare;
 };
-
-static void print_help(void)
-{
-    printf("usage: msgrlab softroce [OPTION...] -- COMMAND [ARG...]\n"
-           "       msgrlab softroce --prepare [--cache DIR]\n\n"
-           "Runs COMMAND in a virtual machine with two soft-RoCE devices, rxe0 (192.0.2.1) "
-           "and\n"
-           "rxe1 (192.0.2.2), with a wire between them. It takes neither root nor KVM. The "
-           "files\n"
-           "of this machine are there at the same paths, and so are the working directory "
-           "and\n"
-           "the environment. COMMAND runs as root and has no input; what it prints comes "
-           "as it\n"
-           "is printed. What it writes is lost, except below the folder of --out.\n\n"
-           "  --cache DIR       where kernels are kept, 70 MB each; many users and "
-           "processes may\n"
-           "                    share it ($SOFTROCE_CACHE, $XDG_CACHE_HOME/msgrlab,\n"
-           "                    ~/.cache/msgrlab)\n"
-           "  --time S          limit for COMMAND, without the start of the machine (120)\n"
-           "  --out DIR         what is written there comes back; $SOFTROCE_OUT in the "
-           "machine\n"
-           "  --memory MIB      of the machine (768)\n"
-           "  --processors N    of the machine (1)\n"
-           "  --where WHERE     vm, the virtual machine (the default); host, this machine, "
-           "where\n"
-           "                    root can load rdma_rxe; any, host if that can be, else vm\n"
-           "  --prepare         only fetch the kernel, and say where COMMAND would run\n\n"
-           "In the machine \". \"$SOFTROCE_LIB\"\" gives netem, link_down and others to "
-           "bash.\n"
-           "docs/softroce.md has recipes.\n\n"
-           "exit codes: that of COMMAND (128 + N: signal N; 126, 127: it cannot be run, is "
-           "not\n"
-           "there); 2 the command line is wrong, 124 the time of COMMAND was up, 125 the "
-           "machine\n"
-           "could not be had, or died; 130, 143 interrupted, terminated\n");
-}
 
 /* ---- reading the command line -------------------------------------------------------- */
 
@@ -123,21 +76,25 @@ static int read_where(const char *text, const char **ret)
     return EXIT_OK;
 }
 
-static int read_option(struct order *order, int option)
+enum { OPT_CACHE, OPT_TIME, OPT_OUT, OPT_MEMORY, OPT_PROCESSORS, OPT_WHERE, OPT_PREPARE };
+
+static int take_option(void *state, int option, char *value)
 {
+    struct order *order = state;
+
     switch (option) {
-    case 'c':
-        return read_folder("--cache", optarg, &order->cache);
-    case 'o':
-        return read_folder("--out", optarg, &order->out);
-    case 't':
-        return read_time(optarg, &order->seconds);
-    case 'm':
-        return read_number("--memory", optarg, MIB_MIN, MIB_MAX, &order->mib);
-    case 's':
-        return read_number("--processors", optarg, 1, PROCESSORS_MAX, &order->processors);
-    case 'w':
-        return read_where(optarg, &order->where);
+    case OPT_CACHE:
+        return read_folder("--cache", value, &order->cache);
+    case OPT_OUT:
+        return read_folder("--out", value, &order->out);
+    case OPT_TIME:
+        return read_time(value, &order->seconds);
+    case OPT_MEMORY:
+        return read_number("--memory", value, MIB_MIN, MIB_MAX, &order->mib);
+    case OPT_PROCESSORS:
+        return read_number("--processors", value, 1, PROCESSORS_MAX, &order->processors);
+    case OPT_WHERE:
+        return read_where(value, &order->where);
     default:
         order->prepare = true;
         return EXIT_OK;
@@ -238,21 +195,12 @@ static int hand_over(const struct order *order, char **command)
     return EXIT_NO_MACHINE;
 }
 
-int cmd_softroce(int argc, char **argv)
+static int run_softroce(int argc, char **argv)
 {
     struct order order = {.cache = NULL};
-    int option, code = EXIT_OK;
+    int code = cli_options(&command_softroce, argc, argv, &order);
 
-    cli_start();
-    /* "+": what follows COMMAND is COMMAND's, whether there is a "--" or not. */
-    while (code == EXIT_OK && (option = cli_next(argc, argv, "+h", options)) != CLI_END) {
-        if (option == 'h') {
-            print_help();
-            return EXIT_OK;
-        }
-        code = option == CLI_BAD ? EXIT_USAGE : read_option(&order, option);
-    }
-    if (code != EXIT_OK) {
+    if (code != CLI_GO_ON) {
         return code;
     }
     if (order.prepare && optind < argc) {
@@ -263,3 +211,50 @@ int cmd_softroce(int argc, char **argv)
     }
     return hand_over(&order, argv + optind);
 }
+
+static const struct cli_option options[] = {
+    {"cache", 0, "DIR", OPT_CACHE,
+     "where kernels are kept, 70 MB each; many users and processes may share it "
+     "($SOFTROCE_CACHE, $XDG_CACHE_HOME/msgrlab, ~/.cache/msgrlab)"},
+    {"time", 0, "S", OPT_TIME, "limit for COMMAND, without the start of the machine (120)"},
+    {"out", 0, "DIR", OPT_OUT,
+     "what is written there comes back; $SOFTROCE_OUT in the machine"},
+    {"memory", 0, "MIB", OPT_MEMORY, "of the machine (768)"},
+    {"processors", 0, "N", OPT_PROCESSORS, "of the machine (1)"},
+    {"where", 0, "WHERE", OPT_WHERE,
+     "vm, the virtual machine (the default); host, this machine, where root can load "
+     "rdma_rxe; any, host if that can be, else vm"},
+    {"prepare", 0, NULL, OPT_PREPARE,
+     "only fetch the kernel, and say where COMMAND would run"},
+    {0},
+};
+
+const struct cli_command command_softroce = {
+    .name = "softroce",
+    .summary = "run any command where there are two soft-RoCE devices",
+    .usage = "[OPTION...] -- COMMAND [ARG...]\n"
+             "--prepare [--cache DIR]",
+    .about =
+        "Runs COMMAND in a virtual machine with two soft-RoCE devices, rxe0 (192.0.2.1)\n"
+        "and rxe1 (192.0.2.2), with a wire between them. It takes neither root nor KVM.\n"
+        "The files of this machine are there at the same paths, and so are the working\n"
+        "directory and the environment. COMMAND runs as root and has no input; what it\n"
+        "prints comes as it is printed. What it writes is lost, except below the folder "
+        "of\n"
+        "--out.",
+    .options = {options},
+    .stops_at_argument = true, /* COMMAND's are COMMAND's, whether there is a "--" or not */
+    .take = take_option,
+    .more = "In the machine \". \"$SOFTROCE_LIB\"\" gives netem, link_down and others to "
+            "bash.\n"
+            "docs/softroce.md has recipes.",
+    .exits_of = "that of COMMAND (128 + N: signal N), or",
+    .exits = {{EXIT_OK, "COMMAND went well"},
+              {EXIT_TIME_UP, "the time of COMMAND was up"},
+              {EXIT_NO_MACHINE, "the machine could not be had, or died"},
+              {126, "COMMAND cannot be run"},
+              {127, "COMMAND is not there"},
+              {EXIT_INTERRUPTED, "interrupted"},
+              {143, "terminated"}},
+    .run = run_softroce,
+};

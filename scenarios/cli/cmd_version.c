@@ -18,18 +18,6 @@
 #define MSGRLAB_VERSION "unknown"
 #endif
 
-static const char help[] =
-    "usage: msgrlab version\n"
-    "\n"
-    "Prints \"msgrlab VERSION\" and, below, what was built into it: network stacks, "
-    "worlds,\n"
-    "drivers, RDMA devices that can be simulated, languages, compiler and sanitizers.\n"
-    "The same as msgrlab --version and msgrlab -V.\n"
-    "\n"
-    "exit codes:\n"
-    "    0  it was printed\n"
-    "    2  the command line is wrong\n";
-
 /* What else than the code itself was compiled in. */
 static const char *sanitizers(void)
 {
@@ -67,18 +55,12 @@ static void print_version(void)
     printf("sanitizers    %s\n", sanitizers());
 }
 
-int cmd_version(int argc, char **argv)
+static int run_version(int argc, char **argv)
 {
-    static const struct option options[] = {CLI_HELP, {NULL, 0, NULL, 0}};
-    int option;
+    int code = cli_options(&command_version, argc, argv, NULL);
 
-    cli_start();
-    while ((option = cli_next(argc, argv, "h", options)) != CLI_END) {
-        if (option == CLI_BAD) {
-            return EXIT_USAGE;
-        }
-        fputs(help, stdout);
-        return EXIT_OK;
+    if (code != CLI_GO_ON) {
+        return code;
     }
     if (optind < argc) {
         return cli_usage_error("version", "it takes no argument, not '%s'", argv[optind]);
@@ -86,3 +68,15 @@ int cmd_version(int argc, char **argv)
     print_version();
     return EXIT_OK;
 }
+
+const struct cli_command command_version = {
+    .name = "version",
+    .summary = "the version, and what was built into it",
+    .usage = "",
+    .about =
+        "Prints \"msgrlab VERSION\" and, below, what was built into it: network stacks,\n"
+        "worlds, drivers, RDMA devices that can be simulated, languages, compiler and\n"
+        "sanitizers. The same as msgrlab --version and msgrlab -V.",
+    .exits = {{EXIT_OK, "it was printed"}},
+    .run = run_version,
+};

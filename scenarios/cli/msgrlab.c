@@ -27,13 +27,8 @@ const char *__tsan_default_options(void)
     return "exitcode=10";
 }
 
-struct command {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-};
-
-static const struct command commands[] = {
-#define X(name, summary) {#name, summary, cmd_##name},
+static const struct cli_command *const commands[] = {
+#define X(name) &command_##name,
     COMMANDS(X)
 #undef X
 };
@@ -43,7 +38,7 @@ static void print_help(void)
     printf("msgrlab: a laboratory for asynchronous messengers\n\n"
            "usage: msgrlab COMMAND [ARGUMENT...]\n\ncommands:\n");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
     }
     printf("\n'msgrlab COMMAND --help' tells more; 'msgrlab run' lists the scenarios.\n"
            "\na first picture:\n"
@@ -54,11 +49,11 @@ static void print_help(void)
 #undef X
 }
 
-static const struct command *find_command(const char *name)
+static const struct cli_command *find_command(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0) {
-            return &commands[i];
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
         }
     }
     return NULL;
@@ -70,7 +65,7 @@ static int complain(const char *name)
     const char *meant;
 
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        names[i] = commands[i].name;
+        names[i] = commands[i]->name;
     }
     meant = words_suggest(name, names, ARRAY_SIZE(names));
     fprintf(stderr, "msgrlab: there is no %s '%s'", name[0] == '-' ? "option" : "command",
@@ -89,7 +84,7 @@ static int complain(const char *name)
 static int run_command(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
-    const struct command *command;
+    const struct cli_command *command;
     char help[] = "--help", version[] = "version";
 
     if (name == NULL) {
@@ -104,7 +99,7 @@ static int run_command(int argc, char **argv)
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         char *args[] = {version, NULL};
 
-        return cmd_version(1, args);
+        return command_version.run(1, args);
     }
     if (strcmp(name, "help") == 0) { /* msgrlab help run */
         char *args[] = {argv[2], help, NULL};

@@ -67,6 +67,35 @@ int run_cli_script(const char *command, struct run_opts *opts)
 
 /* ---- options ----------------------------------------------------------------------- */
 
+const struct cli_option run_cli_options[] = {
+    {"schedule", 0, "NAME", RUN_CLI_SCHEDULE, "sim: random (default), fifo, pct or starve"},
+    {"profile", 0, "NAME", RUN_CLI_PROFILE,
+     "sim: what differs from seed to seed: none (default), schedule, lite or chaos "
+     "(scenarios/README.md)"},
+    {"stack", 0, "NAME", RUN_CLI_STACK,
+     "the network stack: tcp or rdma. By default the one the script is about; else rdma in "
+     "the simulated world, tcp on Linux"},
+    {"device", 0, "NAME", RUN_CLI_DEVICE,
+     "rdma: the device, by default the first that is usable; sim: what the virtual one is "
+     "like: hca (default) or rxe"},
+    {"rdma", 0, "K=V,...", RUN_CLI_RDMA,
+     "rdma: options by Ceph's names (stacks/rdma/README.md)"},
+    {"driver", 0, "NAME", RUN_CLI_DRIVER,
+     "epoll (default), poll or select, for nodes that do not say"},
+    {"set", 0, "KEY=VALUE", RUN_CLI_SET,
+     "what the script reads as set.KEY; instructions=N is the host's: how many the script "
+     "may use (default 100000000)"},
+    {"timeout", 0, "TIME", RUN_CLI_TIMEOUT,
+     "limit of a run by its own clock, like 90s, 500ms or 1h (ns, us, ms, s, m or min, h, "
+     "d); default 60s"},
+    {"real-timeout", 0, "TIME", RUN_CLI_REAL_TIMEOUT,
+     "sim: limit by the real clock; default 300s, for each seed of a campaign 60s"},
+    {"require", 0, NULL, RUN_CLI_REQUIRE,
+     "a run that would be skipped, as its world or device is not here or as it says so "
+     "itself, is an error (4)"},
+    {0},
+};
+
 static int take_schedule(const char *command, const char *value, struct run_opts *opts)
 {
     for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {

@@ -26,49 +26,19 @@ enum {
     RUN_CLI_END,
 };
 
-// clang-format off
-/* For the command's table of options. */
-#define RUN_CLI_OPTIONS                                                                  \
-    {"schedule", required_argument, NULL, RUN_CLI_SCHEDULE},                             \
-    {"stack", required_argument, NULL, RUN_CLI_STACK},                                   \
-    {"device", required_argument, NULL, RUN_CLI_DEVICE},                                 \
-    {"rdma", required_argument, NULL, RUN_CLI_RDMA},                                     \
-    {"driver", required_argument, NULL, RUN_CLI_DRIVER},                                 \
-    {"set", required_argument, NULL, RUN_CLI_SET},                                       \
-    {"profile", required_argument, NULL, RUN_CLI_PROFILE},                               \
-    {"timeout", required_argument, NULL, RUN_CLI_TIMEOUT},                               \
-    {"real-timeout", required_argument, NULL, RUN_CLI_REAL_TIMEOUT},                     \
-    {"require", no_argument, NULL, RUN_CLI_REQUIRE}
+/* For its table of options. */
+extern const struct cli_option run_cli_options[];
 
 /* For its help: what SCRIPT can be. */
-#define RUN_CLI_SCRIPT_HELP                                                              \
-    "SCRIPT is a file, with or without .lua, or the name of a scenario that came with\n"  \
-    "the program (without SCRIPT they are listed), or one in a folder of the variable\n"  \
-    "MSGRLAB_SCENARIOS (folders, separated by colons), which is looked at before.\n"
+#define RUN_CLI_SCRIPT_HELP                                                                \
+    "SCRIPT is a file, with or without .lua, or the name of a scenario that came with\n"   \
+    "the program (without SCRIPT they are listed), or one in a folder of the variable\n"   \
+    "MSGRLAB_SCENARIOS (folders, separated by colons), which is looked at before."
 
-/* For its help. */
-#define RUN_CLI_HELP                                                                     \
-    "  --schedule NAME  sim: random (default), fifo, pct or starve\n"                    \
-    "  --profile NAME   sim: what differs from seed to seed: none (default),\n"          \
-    "                   schedule, lite or chaos (scenarios/README.md)\n"                 \
-    "  --stack NAME     the network stack: tcp or rdma. By default the one the script\n" \
-    "                   is about; else rdma in the simulated world, tcp on Linux\n"      \
-    "  --device NAME    rdma: the device, by default the first that is usable; sim: what\n" \
-    "                   the virtual one is like: hca (default) or rxe\n"                 \
-    "  --rdma K=V,...   rdma: options by Ceph's names (stacks/rdma/README.md)\n"         \
-    "  --driver NAME    epoll (default), poll or select, for nodes that do not say\n"    \
-    "  --set KEY=VALUE  what the script reads as set.KEY; instructions=N is the\n"       \
-    "                   host's: how many the script may use (default 100000000)\n"       \
-    "  --timeout TIME   limit of a run by its own clock, like 90s, 500ms or 1h (ns, us,\n" \
-    "                   ms, s, m or min, h, d); default 60s\n"                           \
-    "  --real-timeout TIME  sim: limit by the real clock; default 300s\n"                \
-    "  --require        a run that would be skipped, as its world or device is not here\n" \
-    "                   or as it says so itself, is an error (4)\n"
-// clang-format on
-
-/* Takes one of RUN_CLI_OPTIONS. EXIT_OK, or another exit code, said. The value is borrowed,
- * and may be cut in two. */
+/* Takes one of them. EXIT_OK, or another exit code, said. The value is borrowed, and may be
+ * cut in two. */
 int run_cli_take(const char *command, int option, char *value, struct run_opts *opts);
+
 /* After the options: run_defaults_script (run_defaults.h). EXIT_OK; EXIT_FILE when there is
  * no such script: says which there are; EXIT_SCRIPT when it is about something that there
  * is not. */

@@ -17,6 +17,15 @@ fail() {
     failures=$((failures + 1))
 }
 
+# may_give WORD CODE: if WORD is a command, its --help tells of that exit code
+may_give() {
+    local help=$tmp/.help-$1
+
+    [[ $1 =~ ^[a-z]+$ ]] || return 0
+    [ -e "$help" ] || "$msgrlab" "$1" --help >"$help" 2>/dev/null </dev/null || return 0
+    grep -qE "^ +$2  " "$help"
+}
+
 # run NAME EXPECTED-EXIT ARG...: output in $tmp/NAME
 run() {
     local name=$1 want=$2 code
@@ -24,7 +33,10 @@ run() {
     checks=$((checks + 1))
     timeout -k 5 "${RUN_SECONDS:-90}" "$msgrlab" "$@" >"$tmp/$name" 2>&1 </dev/null
     code=$?
-    [ $code -eq "$want" ] && return 0
+    if [ $code -eq "$want" ]; then
+        may_give "${1:-}" $code || fail "$name: --help of $1 says nothing of exit code $code"
+        return 0
+    fi
     fail "$name: exit code $code instead of $want: msgrlab $*" "$tmp/$name"
     return 1
 }

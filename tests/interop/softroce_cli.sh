@@ -50,7 +50,7 @@ is_whole() {
 
 run help 0 softroce --help
 says help "usage: msgrlab softroce [OPTION...] -- COMMAND [ARG...]"
-says help "124 the time of COMMAND was up"
+says help "  124  the time of COMMAND was up"
 run nothing 2 softroce
 says nothing "which command? msgrlab softroce -- COMMAND"
 run both 2 softroce --prepare -- true
