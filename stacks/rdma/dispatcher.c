@@ -15,7 +15,7 @@
 
 #include "engine/trace.h"
 #include "engine/util.h"
-#include "stacks/rdma/rdma_impl.h"
+#include "stacks/rdma/dispatcher.h"
 
 /* ---- polling ---- */
 

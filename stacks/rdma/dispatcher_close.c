@@ -14,7 +14,7 @@
 
 #include "engine/trace.h"
 #include "engine/util.h"
-#include "stacks/rdma/rdma_impl.h"
+#include "stacks/rdma/dispatcher.h"
 
 bool rdma_all_reaped(const struct rdma_stack *stack, uint64_t since)
 {

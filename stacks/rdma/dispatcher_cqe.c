@@ -11,7 +11,7 @@
 
 #include "engine/trace.h"
 #include "engine/util.h"
-#include "stacks/rdma/rdma_impl.h"
+#include "stacks/rdma/dispatcher.h"
 
 static int errno_of(enum ibv_wc_status status)
 {

@@ -9,7 +9,7 @@
 
 #include "engine/util.h"
 #include "engine/worker.h"
-#include "stacks/rdma/rdma_impl.h"
+#include "stacks/rdma/dispatcher.h"
 
 struct rdma_server {
     struct server_socket base;
