@@ -8,6 +8,8 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
+#include "scenarios/lab/conns.h"
+#include "scenarios/lab/disturb.h"
 #include "scenarios/lab/toll.h"
 #include "viz/join/join.h"
 

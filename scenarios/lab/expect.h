@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "scenarios/lab/lab.h"
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/node.h"
 
 #define EXPECT_WITHIN_NS (10 * NSEC_PER_SEC)
 #define EXPECTATIONS_MAX 100000

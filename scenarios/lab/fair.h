@@ -29,6 +29,11 @@
 /* What was lost is sent again after 5 s at the latest, and so is the answer. */
 #define LAB_FAIR_AGAIN_NS (10 * NSEC_PER_SEC)
 
+struct lab_conn;
+struct lab_entry;
+struct lab_ledger;
+struct lab_node;
+
 /* For a new lab: looks on. 0 or -ENOMEM; on Linux it does nothing. */
 int lab_fair_init(struct lab *lab);
 void lab_fair_fini(struct lab *lab);
@@ -45,5 +50,18 @@ void lab_fair_arrived(struct lab *lab, const struct lab_ledger *ledger,
 void lab_fair_reset(struct lab *lab, const struct lab_conn *conn);
 /* The end of a run: what has not arrived? */
 void lab_fair_finish(struct lab *lab);
+
+/* ---- between fair_trouble.c and fair.c ---- */
+
+#define LAB_FAIR_NUMBERS (WORLD_NODES_MAX + 1)
+
+/* When something befell a node, or two; by their numbers. UINT64_MAX: it may go on. */
+struct lab_fair {
+    uint64_t node[LAB_FAIR_NUMBERS];
+    uint64_t pair[LAB_FAIR_NUMBERS][LAB_FAIR_NUMBERS];
+    /* The same, of what may have ended their connections of that time. */
+    uint64_t node_loss[LAB_FAIR_NUMBERS];
+    uint64_t pair_loss[LAB_FAIR_NUMBERS][LAB_FAIR_NUMBERS];
+};
 
 #endif

@@ -1,42 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fate.c: what befalls nodes: they stand still, die, live again, are laid to rest; and
- * the end of all that, after which everything must come right again.
+ * fate.c: what befalls nodes: they die, live again, are laid to rest; and the end of all
+ * that, after which everything must come right again.
  *
  *     alive --kill--> its life goes into a grave --restart--> a new life, same name and
  *                     (os, stack, messenger,                  address
  *                      what others hold of it)
  *     at the end: graves are opened in an afterlife, so that the messenger frees all it had
  */
+#include "scenarios/lab/fate.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "engine/limits.h"
 #include "engine/util.h"
+#include "scenarios/lab/conns.h"
+#include "scenarios/lab/disturb.h"
 #include "scenarios/lab/fair.h"
-#include "scenarios/lab/lab.h"
+#include "scenarios/lab/inbox.h"
+#include "scenarios/lab/keep.h"
+#include "scenarios/lab/node.h"
+#include "scenarios/lab/pause.h"
+#include "scenarios/lab/senders.h"
 #include "sim/check/checkers.h"
 #include "sim/faults/faults.h"
 #include "sim/world/net_control.h"
 #include "sim/world/world.h"
-
-#define PAUSE_WAIT_NS (5 * NSEC_PER_SEC)
-/* A packet that was cut off sets out again after a minute at most, and once more for what
- * had to wait for it; and through a narrow window over a long way, a megabyte takes its
- * time. Virtual time costs nothing. */
-#define CONVERGE_NETWORK_NS (480 * NSEC_PER_SEC)
-
-/* Holds the workers of a node. Lives as long as the node: a worker may still be on its way
- * out of the callback when the node goes on. */
-struct lab_pause {
-    struct lab *lab;
-    bool on;
-    uint32_t held; /* workers standing still; under the lab's lock */
-    uint32_t n;
-    struct external_event events[WORKERS_MAX];
-};
 
 /* A life that ended. Nothing in it may be called before the afterlife: its threads stopped
  * wherever they were, with locks in their hands. */
@@ -50,113 +40,6 @@ struct lab_grave {
     uint32_t n_conns;
     struct connection *conns[]; /* owned references */
 };
-
-/* ---- standing still ---------------------------------------------------------------- */
-
-static void hold_worker(void *arg)
-{
-    struct lab_pause *pause = arg;
-    struct lab *lab = pause->lab;
-
-    lab_lock(lab);
-    pause->held++;
-    lab_changed(lab);
-    while (pause->on) {
-        os_cond_wait(lab->world->os, lab->changed, lab->lock, -1);
-    }
-    pause->held--;
-    lab_changed(lab);
-    lab_unlock(lab);
-}
-
-static int make_pause(struct lab_node *node)
-{
-    struct lab_pause *pause = calloc(1, sizeof(*pause));
-
-    if (pause == NULL) {
-        return -ENOMEM;
-    }
-    pause->lab = node->lab;
-    pause->n = worker_pool_size(messenger_workers(node->messenger));
-    for (uint32_t i = 0; i < pause->n; i++) {
-        external_event_init(&pause->events[i], "pause", hold_worker, pause);
-    }
-    node->pause = pause;
-    return 0;
-}
-
-/* Until as many workers stand still as should, or it takes too long. */
-static int wait_for_held(struct lab_pause *pause, uint32_t want)
-{
-    struct lab *lab = pause->lab;
-    uint64_t until = lab_now(lab) + PAUSE_WAIT_NS;
-
-    while (pause->held != want) {
-        if (lab_now(lab) >= until) {
-            return -ETIMEDOUT;
-        }
-        lab_wait_change(lab, until);
-    }
-    return 0;
-}
-
-int lab_node_pause(struct lab_node *node, bool on)
-{
-    struct lab *lab = node->lab;
-    struct worker_pool *pool;
-    int rc = 0;
-
-    CHECK(node->started);
-    lab_fair_trouble(lab, node, NULL);
-    if (node->pause == NULL && on) {
-        rc = make_pause(node);
-    }
-    if (rc < 0 || node->pause == NULL || node->pause->on == on) {
-        return rc;
-    }
-    lab_lock(lab);
-    node->pause->on = on;
-    lab->healed_ns = on ? 0 : lab->healed_ns; /* whoever heals has to end it */
-    lab_changed(lab);
-    lab_unlock(lab);
-    pool = messenger_workers(node->messenger);
-    for (uint32_t i = 0; on && i < node->pause->n; i++) {
-        event_center_post(&worker_pool_at(pool, i)->center, &node->pause->events[i]);
-    }
-    lab_lock(lab);
-    rc = wait_for_held(node->pause, on ? node->pause->n : 0);
-    lab_unlock(lab);
-    return rc;
-}
-
-bool lab_node_is_paused(const struct lab_node *node)
-{
-    return node->pause != NULL && node->pause->on;
-}
-
-bool lab_node_stands_still(const struct lab_node *node)
-{
-    return lab_node_is_paused(node) || lab_now(node->lab) < node->frozen_until_ns;
-}
-
-int lab_node_freeze(struct lab_node *node, uint64_t ns)
-{
-    struct lab *lab = node->lab;
-
-    if (lab->world->sim == NULL) {
-        return -EOPNOTSUPP;
-    }
-    if (!node->started || node->messenger == NULL) {
-        return -ESRCH;
-    }
-    lab_lock(lab); /* so that none of its threads holds it */
-    lab_disturb(lab);
-    node->frozen_until_ns = lab_now(lab) + ns;
-    sim_node_pause(node->os, ns);
-    lab_fair_excuse(lab, node, NULL);
-    lab_unlock(lab);
-    return 0;
-}
 
 /* ---- death and restart ------------------------------------------------------------- */
 
@@ -185,26 +68,6 @@ static struct lab_grave *dig(struct lab_node *node)
     return grave;
 }
 
-/* Messages that wait for the script belong to the life in which they came. */
-static void take_inbox(struct lab_node *node, struct lab_grave *grave)
-{
-    struct lab *lab = node->lab;
-    struct lab_inbox **at = &lab->inbox;
-
-    while (*at != NULL) {
-        struct lab_inbox *item = *at;
-
-        if (item->node == node) {
-            *at = item->next;
-            item->next = grave->inbox;
-            grave->inbox = item;
-        } else {
-            at = &item->next;
-        }
-    }
-    lab->inbox_tail = at;
-}
-
 int lab_node_kill(struct lab_node *node, bool power_loss)
 {
     struct lab *lab = node->lab;
@@ -224,7 +87,8 @@ int lab_node_kill(struct lab_node *node, bool power_loss)
         lab_unlock(lab);
         return -ENOMEM;
     }
-    take_inbox(node, grave);
+    /* Messages that wait for the script belong to the life in which they came. */
+    grave->inbox = lab_inbox_take(lab, node);
     grave->os = node->os;
     grave->stack = node->stack;
     grave->messenger = node->messenger;
@@ -284,12 +148,7 @@ void lab_bury_all(struct lab *lab)
 {
     for (int i = 0; i < lab->n_nodes; i++) {
         for (struct lab_grave *g = lab->nodes[i]->graves; g != NULL; g = g->next) {
-            lab_lock(lab);
-            if (g->pause != NULL) {
-                g->pause->on = false;
-            }
-            lab_changed(lab);
-            lab_unlock(lab);
+            lab_pause_end(lab, g->pause);
             sim_node_bury(g->os);
         }
     }
@@ -323,13 +182,6 @@ static void heal_world(struct lab *lab)
     sim_net_heal(sim);
 }
 
-void lab_disturb(struct lab *lab)
-{
-    lab->disturbed = true;
-    lab->acted_ns = lab_now(lab);
-    lab->healed_ns = 0;
-}
-
 void lab_heal(struct lab *lab)
 {
     if (lab->healed_ns != 0) {
@@ -351,45 +203,4 @@ void lab_heal(struct lab *lab)
         }
     }
     lab->healed_ns = lab_now(lab);
-}
-
-bool lab_is_shaped(const struct lab *lab)
-{
-    return lab->world->sim != NULL && lab->world->profile >= PROFILE_LITE;
-}
-
-bool lab_has_met(struct lab *lab, int consequences)
-{
-    bool met = false;
-
-    for (int id = 0; id < FAULT_COUNT && !met && lab->world->faults != NULL; id++) {
-        struct fault_counts counts;
-
-        if ((fault_info((enum fault_id)id)->consequences & consequences) != 0) {
-            sim_faults_counts(lab->world->faults, (enum fault_id)id, &counts);
-            met = counts.fired > 0;
-        }
-    }
-    return met;
-}
-
-bool lab_is_disturbed(struct lab *lab)
-{
-    return lab->disturbed || lab_is_shaped(lab) || lab_has_met(lab, FC_ALL);
-}
-
-uint64_t lab_converge_ns(const struct lab *lab)
-{
-    uint64_t longest = 0;
-
-    for (int i = 0; i < lab->n_nodes; i++) {
-        const struct messenger_opts *m = &lab->nodes[i]->opts.messenger;
-        uint64_t ready = m->ready_timeout_ns, backoff = m->backoff_max_ns;
-
-        ready = ready != 0 ? ready : CONNECT_READY_TIMEOUT_NS;
-        backoff = backoff != 0 ? backoff : BACKOFF_MAX_NS;
-        longest = MAX(longest, ready + backoff);
-    }
-    /* A handshake that hangs times out, a pause goes by, and the next one succeeds. */
-    return 2 * longest + CONVERGE_NETWORK_NS;
 }

@@ -4,12 +4,14 @@
  * budgets (Ceph gives them back when the last reference goes), so those who send the same
  * kind of node wait.
  */
+#include "scenarios/lab/keep.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "engine/util.h"
-#include "scenarios/lab/lab.h"
 #include "scenarios/lab/fair.h"
+#include "scenarios/lab/node.h"
 
 struct lab_kept {
     struct lab_kept *next;

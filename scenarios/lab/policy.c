@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy.c: how nodes treat their peers, by type: who said so, and what follows. */
+#include "scenarios/lab/policy.h"
+
 #include <errno.h>
 #include <stdio.h>
 
 #include "engine/util.h"
-#include "scenarios/lab/lab.h"
+#include "scenarios/lab/node.h"
 
 static struct lab_policy *own_row(struct lab_node *node, int peer_type)
 {

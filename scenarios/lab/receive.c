@@ -4,17 +4,21 @@
  * compares it with what was sent, byte by byte. Runs on ms_dispatch and, with fast
  * dispatch, on the workers.
  */
-#include <errno.h>
-#include <stdarg.h>
+#include "scenarios/lab/receive.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/util.h"
 #include "scenarios/base/keyed.h"
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/conns.h"
 #include "scenarios/lab/fair.h"
-#include "scenarios/lab/lab.h"
-#include "sim/world/world.h"
+#include "scenarios/lab/inbox.h"
+#include "scenarios/lab/keep.h"
+#include "scenarios/lab/node.h"
+#include "scenarios/lab/send.h"
 
 static const char *const segment_names[3] = {"front", "middle", "data"};
 
@@ -72,24 +76,6 @@ static bool message_is_right(const struct lab_entry *entry, const struct message
 }
 
 /* ---- booking; all under the lock --------------------------------------------------- */
-
-void lab_violate(struct lab *lab, const struct lab_node *node, const char *rule,
-                 const char *fmt, ...)
-{
-    va_list args;
-
-    if (lab->fault[0] != '\0') {
-        return;
-    }
-    va_start(args, fmt);
-    vsnprintf(lab->fault, sizeof(lab->fault), fmt, args);
-    va_end(args);
-    snprintf(lab->fault_signature, sizeof(lab->fault_signature), "%s %s", rule,
-             node->opts.name);
-    if (lab->world->sim != NULL) {
-        sim_world_violate(lab->world->sim, lab->fault_signature, "%s", lab->fault);
-    }
-}
 
 static struct lab_order *find_order(struct lab_ledger *ledger, const struct lab_order *key)
 {
@@ -172,20 +158,6 @@ static void book_arrival(struct lab_node *node, uint64_t id)
     node->log[node->n_log++] = id;
 }
 
-static void put_into_inbox(struct lab_node *node, struct message *msg)
-{
-    struct lab *lab = node->lab;
-    struct lab_inbox *item = calloc(1, sizeof(*item));
-
-    CHECK(item != NULL); /* the dispatch throttle bounds it */
-    item->node = node;
-    item->msg = message_ref(msg);
-    item->ledger = (uint32_t)(msg->header.tid >> 32);
-    item->index = (uint32_t)msg->header.tid;
-    *lab->inbox_tail = item;
-    lab->inbox_tail = &item->next;
-}
-
 /* ---- one message ------------------------------------------------------------------- */
 
 /* Finds the entry of a received message; false: it is in no book. */
@@ -207,29 +179,22 @@ static bool look_up(struct lab_node *node, const struct message *msg, struct lab
     return entry != NULL;
 }
 
-/* Who is at the other end of an accepted connection is known from what it sends. */
-static void note_peer(const struct message *msg, struct lab_node *from)
-{
-    struct lab_conn *c = conn_private(msg->conn);
-
-    if (c != NULL && c->peer == NULL) {
-        c->peer = from;
-        c->ledger->to = from;
-    }
-}
-
 static void book(struct lab_node *node, struct message *msg, bool right, const char *why)
 {
     struct lab *lab = node->lab;
     uint32_t index = (uint32_t)msg->header.tid;
     struct lab_ledger *ledger = lab_ledger_find(lab, (uint32_t)(msg->header.tid >> 32));
     struct lab_entry *entry = lab_entry_find(ledger, index);
+    struct lab_conn *c;
 
     if (entry == NULL) { /* taken back: the messenger refused it, yet here it is */
         node->foreign++;
         return;
     }
-    note_peer(msg, ledger->from);
+    c = conn_private(msg->conn);
+    if (c != NULL) { /* an accepted one says by its messages who is there */
+        lab_conn_know_peer(c, ledger->from);
+    }
     node->received++;
     node->received_bytes += message_bytes(msg);
     ledger->delivered++;
@@ -250,7 +215,7 @@ static void book(struct lab_node *node, struct message *msg, bool right, const c
     book_arrival(node, msg->header.tid);
     lab_keep_message(node, ledger->from, msg);
     if (node->handler) {
-        put_into_inbox(node, msg);
+        lab_inbox_put(node, msg);
     }
 }
 
@@ -397,28 +362,4 @@ struct dispatcher lab_dispatcher(struct lab_node *node)
                                .on_reset = on_reset,
                                .on_remote_reset = on_remote_reset,
                                .on_refused = on_refused};
-}
-
-/* ---- the handlers' queue ----------------------------------------------------------- */
-
-struct lab_inbox *lab_inbox_pop(struct lab *lab)
-{
-    struct lab_inbox *item;
-
-    lab_lock(lab);
-    item = lab->inbox;
-    if (item != NULL) {
-        lab->inbox = item->next;
-        if (lab->inbox == NULL) {
-            lab->inbox_tail = &lab->inbox;
-        }
-    }
-    lab_unlock(lab);
-    return item;
-}
-
-void lab_inbox_free(struct lab_inbox *item)
-{
-    message_unref(item->msg);
-    free(item);
 }

@@ -1,241 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * send.c: connections, and messages on their way out: first into the book, then to the
- * messenger, so that the receiver finds the entry however fast it is.
+ * send.c: messages on their way out: first into the book, then to the messenger, so that
+ * the receiver finds the entry however fast it is.
  */
+#include "scenarios/lab/send.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/util.h"
 #include "scenarios/base/keyed.h"
-#include "scenarios/lab/lab.h"
-
-/* ---- books ------------------------------------------------------------------------- */
-
-/* Room for one more in an array of pointers or structs; false: no memory. */
-static bool make_room(void **array, uint32_t *cap, uint32_t n, size_t element)
-{
-    uint32_t more = *cap == 0 ? 16 : *cap * 2;
-    void *grown;
-
-    if (n < *cap) {
-        return true;
-    }
-    grown = realloc(*array, more * element);
-    if (grown == NULL) {
-        return false;
-    }
-    *array = grown;
-    *cap = more;
-    return true;
-}
-
-struct lab_ledger *lab_ledger_new(struct lab *lab, struct lab_node *from,
-                                  struct lab_node *to)
-{
-    struct lab_ledger *ledger = NULL;
-
-    if (lab->n_ledgers < LAB_LEDGERS_MAX &&
-        make_room((void **)&lab->ledgers, &lab->cap_ledgers, lab->n_ledgers,
-                  sizeof(*lab->ledgers))) {
-        ledger = calloc(1, sizeof(*ledger));
-    }
-    if (ledger != NULL) {
-        ledger->from = from;
-        ledger->to = to;
-        lab->ledgers[lab->n_ledgers++] = ledger;
-        ledger->number = lab->n_ledgers;
-    }
-    return ledger;
-}
-
-struct lab_conn *lab_conn_new(struct lab_node *node, struct lab_node *peer,
-                              struct connection *conn, bool accepted)
-{
-    struct lab *lab = node->lab;
-    struct lab_conn *c = NULL;
-    struct conn_status status;
-
-    if (make_room((void **)&lab->conns, &lab->cap_conns, lab->n_conns,
-                  sizeof(*lab->conns))) {
-        c = calloc(1, sizeof(*c));
-    }
-    if (c != NULL) {
-        c->ledger = lab_ledger_new(lab, node, peer);
-    }
-    if (c == NULL || c->ledger == NULL) {
-        free(c);
-        return NULL;
-    }
-    c->lab = lab;
-    c->node = node;
-    c->peer = peer;
-    c->conn = conn;
-    c->accepted = accepted;
-    c->made_ns = lab_now(lab);
-    conn_status(conn, &status);
-    c->at = *status.at;
-    c->ledger->conn = c;
-    lab->conns[lab->n_conns++] = c;
-    c->number = lab->n_conns;
-    conn_set_private(conn, c);
-    return c;
-}
-
-struct lab_ledger *lab_ledger_find(struct lab *lab, uint32_t number)
-{
-    return number >= 1 && number <= lab->n_ledgers ? lab->ledgers[number - 1] : NULL;
-}
-
-struct lab_entry *lab_entry_find(struct lab_ledger *ledger, uint32_t index)
-{
-    return index >= 1 && index <= ledger->n ? &ledger->entries[index - 1] : NULL;
-}
-
-struct lab_ledger *lab_pair_ledger(struct lab_node *node, struct lab_node *peer)
-{
-    struct lab *lab = node->lab;
-    struct lab_ledger *found = NULL;
-
-    lab_lock(lab);
-    for (uint32_t i = 0; i < lab->n_ledgers && found == NULL; i++) {
-        struct lab_ledger *ledger = lab->ledgers[i];
-
-        if (ledger->conn == NULL && ledger->from == node && ledger->to == peer) {
-            found = ledger;
-        }
-    }
-    if (found == NULL) {
-        found = lab_ledger_new(lab, node, peer);
-    }
-    lab_unlock(lab);
-    return found;
-}
-
-void lab_sums(struct lab *lab, const struct lab_node *to, const struct lab_node *from,
-              const struct lab_ledger *only, struct lab_sums *ret)
-{
-    struct lab_sums sums = {0};
-
-    lab_lock(lab);
-    for (uint32_t i = 0; i < lab->n_ledgers; i++) {
-        const struct lab_ledger *ledger = lab->ledgers[i];
-
-        if ((to != NULL && ledger->to != to) || (from != NULL && ledger->from != from) ||
-            (only != NULL && ledger != only)) {
-            continue;
-        }
-        sums.sent += ledger->n - ledger->failed;
-        sums.failed += ledger->failed;
-        sums.unsent += ledger->unsent;
-        sums.delivered += ledger->delivered;
-        sums.duplicates += ledger->duplicates;
-        sums.inversions += ledger->inversions;
-        sums.corrupt += ledger->corrupt;
-    }
-    lab_unlock(lab);
-    *ret = sums;
-}
-
-/* ---- connections ------------------------------------------------------------------- */
-
-/* The object for a connection the engine gave us; takes over the reference. */
-static int adopt_connection(struct lab_node *node, struct lab_node *peer,
-                            struct connection *conn, struct lab_conn **ret)
-{
-    struct lab *lab = node->lab;
-    struct lab_conn *c;
-    bool known;
-
-    lab_lock(lab);
-    c = conn_private(conn);
-    known = c != NULL;
-    if (!known) {
-        c = lab_conn_new(node, peer, conn, false);
-    } else if (c->peer == NULL) { /* accepted before, when nobody knew from whom */
-        c->peer = peer;
-        c->ledger->to = peer;
-    }
-    lab_unlock(lab);
-    if (known || c == NULL) {
-        conn_unref(conn);
-    }
-    *ret = c;
-    return c != NULL ? 0 : -ENOMEM;
-}
-
-int lab_connect(struct lab_node *node, struct lab_node *peer, bool anon,
-                struct lab_conn **ret)
-{
-    struct connection *conn;
-    int type = (int)peer->opts.messenger.entity_type;
-    int rc = anon ? messenger_connect_anon(node->messenger, type, &peer->addrs, &conn)
-                  : messenger_connect_to(node->messenger, type, &peer->addrs, &conn);
-
-    return rc < 0 ? rc : adopt_connection(node, peer, conn, ret);
-}
-
-int lab_connect_outside(struct lab_node *node, int peer_type,
-                        const struct entity_addrvec *addrs, bool anon,
-                        struct lab_conn **ret)
-{
-    struct connection *conn;
-    int rc = anon ? messenger_connect_anon(node->messenger, peer_type, addrs, &conn)
-                  : messenger_connect_to(node->messenger, peer_type, addrs, &conn);
-
-    return rc < 0 ? rc : adopt_connection(node, NULL, conn, ret);
-}
-
-struct connection *lab_conn_get(struct lab_conn *c)
-{
-    struct connection *conn;
-
-    lab_lock(c->lab);
-    conn = c->conn != NULL ? conn_ref(c->conn) : NULL;
-    lab_unlock(c->lab);
-    return conn;
-}
-
-struct connection *lab_conn_over(struct lab_conn *c, const char *why)
-{
-    struct connection *conn = c->conn;
-
-    if (!c->closed) {
-        snprintf(c->why, sizeof(c->why), "%s", why);
-    }
-    c->conn = NULL;
-    c->closed = true;
-    return conn;
-}
-
-const char *lab_conn_why(struct lab_conn *c, char *buf, size_t size)
-{
-    struct connection *conn = lab_conn_get(c);
-    struct conn_status status = {.why = c->why};
-
-    if (conn != NULL) {
-        conn_status(conn, &status);
-    }
-    snprintf(buf, size, "%s", status.connected ? "" : status.why);
-    conn_unref(conn);
-    return buf;
-}
-
-void lab_conn_close(struct lab_conn *c)
-{
-    struct connection *conn;
-
-    lab_lock(c->lab);
-    conn = lab_conn_over(c, "closed by the script");
-    lab_conn_end(c, LAB_END_CLOSED);
-    lab_unlock(c->lab);
-    if (conn != NULL) {
-        messenger_mark_down(conn);
-        conn_unref(conn);
-    }
-}
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/conns.h"
+#include "scenarios/lab/node.h"
 
 /* ---- one message ------------------------------------------------------------------- */
 
@@ -252,14 +30,10 @@ static int reserve(struct lab_ledger *ledger, const struct lab_entry *entry,
         rc = -ECANCELED;
     } else if (ledger->conn != NULL && ledger->conn->conn == NULL) {
         rc = -ENOTCONN;
-    } else if (lab->n_messages >= LAB_MESSAGES_MAX) {
-        rc = -ENOSPC;
-    } else if (!make_room((void **)&ledger->entries, &ledger->cap, ledger->n,
-                          sizeof(*ledger->entries))) {
-        rc = -ENOMEM;
     } else {
-        lab->n_messages++;
-        ledger->entries[ledger->n++] = *entry;
+        rc = lab_entry_new(ledger, entry);
+    }
+    if (rc == 0) {
         *ret_index = ledger->n;
         *ret_conn = ledger->conn != NULL ? conn_ref(ledger->conn->conn) : NULL;
         if (entry->key == 0) {
@@ -450,17 +224,9 @@ int lab_book_unsent(struct lab_ledger *ledger, const struct lab_spec *spec, uint
     lab_lock(lab);
     *ret_first = ledger->n + 1;
     for (uint64_t i = 0; i < n && rc == 0; i++) {
-        if (lab->n_messages >= LAB_MESSAGES_MAX) {
-            rc = -ENOSPC;
-        } else if (!make_room((void **)&ledger->entries, &ledger->cap, ledger->n,
-                              sizeof(*ledger->entries))) {
-            rc = -ENOMEM;
-        } else {
-            lab->n_messages++;
-            ledger->entries[ledger->n++] = entry;
-            ledger->failed++;
-            ledger->unsent++;
-        }
+        rc = lab_entry_new(ledger, &entry);
+        ledger->failed += rc == 0;
+        ledger->unsent += rc == 0;
     }
     lab_changed(lab);
     lab_unlock(lab);
@@ -485,9 +251,8 @@ static struct lab_ledger *ledger_of_answers(struct lab_node *node, struct messag
             conn_ref(msg->conn);
         }
     }
-    if (c != NULL && c->peer == NULL && origin != NULL) {
-        c->peer = origin->from;
-        c->ledger->to = origin->from;
+    if (c != NULL && origin != NULL) {
+        lab_conn_know_peer(c, origin->from);
     }
     lab_unlock(lab);
     return c != NULL ? c->ledger : NULL;

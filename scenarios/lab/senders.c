@@ -2,12 +2,16 @@
 /*
  * senders.c: threads of the application that send, each as fast as it may.
  */
+#include "scenarios/lab/senders.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "scenarios/lab/lab.h"
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/node.h"
+#include "scenarios/lab/send.h"
 
 struct lab_sender {
     struct lab_ledger *ledger; /* borrowed */

@@ -3,6 +3,9 @@
 #include "scenarios/lab/toll.h"
 
 #include "engine/util.h"
+#include "scenarios/lab/conns.h"
+#include "scenarios/lab/disturb.h"
+#include "scenarios/lab/node.h"
 #include "sim/faults/faults.h"
 
 /* Whether anything in this run may end a transport: something that only takes time does

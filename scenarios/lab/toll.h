@@ -11,7 +11,7 @@
 #ifndef MSGRLAB_SCENARIOS_LAB_TOLL_H
 #define MSGRLAB_SCENARIOS_LAB_TOLL_H
 
-#include "scenarios/lab/lab.h"
+#include "scenarios/lab/books.h"
 
 struct lab_toll {
     uint64_t lost;   /* accepted by a lossy session, and gone with it */

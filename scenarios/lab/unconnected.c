@@ -5,6 +5,8 @@
  *
  * Connections about which the same is to be said share a line.
  */
+#include "scenarios/lab/unconnected.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +14,9 @@
 #include <string.h>
 
 #include "engine/util.h"
-#include "scenarios/lab/lab.h"
+#include "scenarios/lab/conns.h"
+#include "scenarios/lab/disturb.h"
+#include "scenarios/lab/node.h"
 
 #define LINES_MAX 24
 

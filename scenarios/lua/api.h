@@ -7,8 +7,10 @@
 #ifndef MSGRLAB_SCENARIOS_LUA_API_H
 #define MSGRLAB_SCENARIOS_LUA_API_H
 
+#include "scenarios/lab/conns.h"
 #include "scenarios/lab/expect.h"
-#include "scenarios/lab/lab.h"
+#include "scenarios/lab/node.h"
+#include "scenarios/lab/send.h"
 #include "scenarios/lab/world.h"
 #include "scenarios/lua/host.h"
 #include "scenarios/lua/story.h"

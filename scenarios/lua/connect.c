@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/disturb.h"
+#include "scenarios/lab/senders.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 

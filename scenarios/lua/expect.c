@@ -8,6 +8,7 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
+#include "scenarios/lab/books.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/lab/fate.h"
+#include "scenarios/lab/keep.h"
+#include "scenarios/lab/pause.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 

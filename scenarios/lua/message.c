@@ -2,6 +2,8 @@
 /* message.c: a message that was sent, and one that a handler looks at. */
 #include <errno.h>
 
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/inbox.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 

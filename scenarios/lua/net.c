@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "engine/util.h"
+#include "scenarios/lab/disturb.h"
 #include "scenarios/lab/fair.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"

@@ -8,6 +8,7 @@
 
 #include "engine/policy.h"
 #include "engine/util.h"
+#include "scenarios/lab/policy.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 

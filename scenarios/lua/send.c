@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/lab/books.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 

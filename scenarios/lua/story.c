@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scenarios/lab/disturb.h"
 #include "scenarios/lua/api.h"
 #include "sim/faults/faults.h"
 

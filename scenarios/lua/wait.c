@@ -8,6 +8,11 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/disturb.h"
+#include "scenarios/lab/fate.h"
+#include "scenarios/lab/inbox.h"
+#include "scenarios/lab/senders.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/lua/args.h"
 

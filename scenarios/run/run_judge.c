@@ -8,6 +8,7 @@
 
 #include "engine/trace.h"
 #include "engine/util.h"
+#include "scenarios/lab/node.h"
 #include "scenarios/run/run_guard.h"
 #include "scenarios/run/run_impl.h"
 #include "viz/join/join.h"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/util.h"
+#include "scenarios/lab/node.h"
 #include "scenarios/lab/toll.h"
 #include "scenarios/run/run_impl.h"
 

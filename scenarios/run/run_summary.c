@@ -11,6 +11,9 @@
 
 #include "engine/util.h"
 #include "scenarios/base/words.h"
+#include "scenarios/lab/books.h"
+#include "scenarios/lab/conns.h"
+#include "scenarios/lab/node.h"
 #include "scenarios/lab/toll.h"
 #include "scenarios/run/run_impl.h"
 
