@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cli.c: what people type: options, ranges of seeds; and what --help tells of a command.
+ * test_cli.c: what people type: options, ranges of seeds; and what --help tells of a
+ * command.
  */
 #include <stdio.h>
 #include <stdlib.h>
