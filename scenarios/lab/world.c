@@ -10,7 +10,6 @@
 #include "engine/trace.h"
 #include "engine/util.h"
 #include "scenarios/base/trace_guard.h"
-#include "scenarios/base/exit_codes.h"
 #include "sim/faults/fault_os.h"
 #include "sim/world/net_control.h"
 #include "sim/net/pcapng.h"
@@ -101,8 +100,8 @@ static bool wants_file(const struct world *w, const struct world_opts *opts)
     return w->sim == NULL || opts->trace_path != NULL || opts->steps;
 }
 
-static int open_trace(struct world *w, const struct world_opts *opts, char *why,
-                      size_t size)
+static enum world_error open_trace(struct world *w, const struct world_opts *opts,
+                                   char *why, size_t size)
 {
     struct trace_opts trace = {
         .mode = TRACE_STREAM, .title = opts->title, .created_ns = os_realtime_ns(w->os)};
@@ -117,7 +116,7 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
                      "%s exists and is no trace: it stays as it is; choose another "
                      "name or remove it",
                      opts->trace_path);
-            return EXIT_FILE;
+            return WORLD_FILE;
         }
     } else if (wants_file(w, opts)) {
         trace.bytes_max = TEMPORARY_TRACE_BYTES;
@@ -127,7 +126,7 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
                      "cannot make a temporary file for the trace: %s; set TMPDIR "
                      "or use --no-trace",
                      strerror(-rc));
-            return EXIT_FILE;
+            return WORLD_FILE;
         }
     }
     if (w->sim != NULL) {
@@ -143,15 +142,15 @@ static int open_trace(struct world *w, const struct world_opts *opts, char *why,
     if (rc < 0) {
         snprintf(why, size, "cannot record to %s: %s (%s)",
                  w->trace_kept ? w->trace_path : "a temporary file", reason, strerror(-rc));
-        return EXIT_FILE;
+        return WORLD_FILE;
     }
     if (w->trace_kept) { /* others know it by its name */
         trace_guard_add(w->trace);
     }
-    return EXIT_OK;
+    return WORLD_OK;
 }
 
-static int open_pcap(struct world *w, const char *path, char *why, size_t size)
+static enum world_error open_pcap(struct world *w, const char *path, char *why, size_t size)
 {
     int rc = pcapng_open(path, &w->pcap);
 
@@ -165,7 +164,7 @@ static int open_pcap(struct world *w, const char *path, char *why, size_t size)
     } else {
         sim_world_set_tap(w->sim, pcapng_frame, w->pcap);
     }
-    return rc < 0 ? EXIT_FILE : EXIT_OK;
+    return rc < 0 ? WORLD_FILE : WORLD_OK;
 }
 
 int world_close_pcap(struct world *w, uint64_t *ret_n)
@@ -217,8 +216,9 @@ static int draw_profile(struct world *w, const struct world_opts *opts,
     return rc;
 }
 
-/* EXIT_OK, or an exit code with a sentence in `why`. */
-static int make_sim(struct world *w, const struct world_opts *opts, char *why, size_t size)
+/* WORLD_OK; or why not, with a sentence in `why`. */
+static enum world_error make_sim(struct world *w, const struct world_opts *opts, char *why,
+                                 size_t size)
 {
     struct sim_world_opts sim = {
         .seed = opts->seed,
@@ -264,19 +264,20 @@ static int make_sim(struct world *w, const struct world_opts *opts, char *why, s
     }
     if (rc == 0 && w->os == NULL) {
         snprintf(why, size, "out of memory");
-        return EXIT_CANNOT;
+        return WORLD_CANNOT;
     }
-    return rc == 0 ? EXIT_OK : EXIT_FILE;
+    return rc == 0 ? WORLD_OK : WORLD_FILE;
 }
 
-static int make_os(struct world *w, const struct world_opts *opts, char *why, size_t size)
+static enum world_error make_os(struct world *w, const struct world_opts *opts, char *why,
+                                size_t size)
 {
     if (strcmp(opts->on, "sim") == 0) {
         return make_sim(w, opts, why, size);
     }
     w->os = os_linux_new(WORLD_NODES_MAX + 1, "scenario");
     snprintf(why, size, "out of memory");
-    return w->os == NULL ? EXIT_CANNOT : EXIT_OK;
+    return w->os == NULL ? WORLD_CANNOT : WORLD_OK;
 }
 
 void world_accept(struct world *w, int consequences)
@@ -289,17 +290,13 @@ void world_accept(struct world *w, int consequences)
     }
 }
 
-int world_run(struct world *w, void (*fn)(void *arg), void *arg)
+enum sim_verdict world_run(struct world *w, void (*fn)(void *arg), void *arg)
 {
     if (w->sim == NULL) {
         fn(arg);
-        return EXIT_OK;
+        return SIM_OK;
     }
-    w->verdict = sim_world_run(w->sim, fn, arg);
-    if (w->verdict == SIM_OK) {
-        return EXIT_OK;
-    }
-    return w->verdict == SIM_SAFETY ? EXIT_SAFETY : EXIT_LIVENESS;
+    return sim_world_run(w->sim, fn, arg);
 }
 
 const char *world_report(const struct world *w)
@@ -331,7 +328,7 @@ static int rdma_options(const struct world *w, struct rdma_opts *ret)
 }
 
 /* A run that needs a device says at once if there is none. */
-static int probe_rdma(struct world *w, char *why, size_t size)
+static enum world_error probe_rdma(struct world *w, char *why, size_t size)
 {
     struct rdma_device device = {0};
     struct rdma_opts opts;
@@ -340,29 +337,30 @@ static int probe_rdma(struct world *w, char *why, size_t size)
 
     if (w->sim != NULL && personality_of(w) == NULL) {
         snprintf(why, size, "there is no virtual device '%s'; valid: hca, rxe", w->device);
-        return EXIT_USAGE;
+        return WORLD_OPTION;
     }
     snprintf(why, size, "the options of the RDMA stack cannot be used: %s",
              w->rdma != NULL ? w->rdma : "");
     if (err == 0 && w->sim != NULL) {
-        return EXIT_OK;
+        return WORLD_OK;
     }
     if (err == 0) {
         err = verbs_rdmacore_new(w->os, &verbs);
         snprintf(why, size, "out of memory");
     }
     if (err < 0) {
-        return EXIT_CANNOT;
+        return WORLD_CANNOT;
     }
     err = rdma_device_open(&device, verbs, &opts, why, size);
     rdma_device_fini(&device);
     verbs_free(verbs);
-    return err < 0 ? EXIT_CANNOT : EXIT_OK;
+    return err < 0 ? WORLD_CANNOT : WORLD_OK;
 }
 
-int world_open(const struct world_opts *opts, struct world *ret, char *why, size_t size)
+enum world_error world_open(const struct world_opts *opts, struct world *ret, char *why,
+                            size_t size)
 {
-    int code;
+    enum world_error err;
 
     *ret = (struct world){.name = opts->on,
                           .stack = opts->stack,
@@ -375,33 +373,36 @@ int world_open(const struct world_opts *opts, struct world *ret, char *why, size
                           .stop_id = opts->stop_id,
                           .trace_fd = -1};
     trace_hasher_init(&ret->hasher);
-    code = make_os(ret, opts, why, size);
-    if (code == EXIT_OK && strcmp(opts->stack, "rdma") == 0) {
-        code = probe_rdma(ret, why, size);
+    err = make_os(ret, opts, why, size);
+    if (err == WORLD_OK && strcmp(opts->stack, "rdma") == 0) {
+        err = probe_rdma(ret, why, size);
     }
-    if (code == EXIT_OK) {
+    if (err == WORLD_OK) {
         ret->faults = sim_faults_new(
             ret->sim != NULL ? sim_world_decisions(ret->sim) : NULL, opts->seed);
-        code = ret->faults != NULL ? EXIT_OK : EXIT_CANNOT;
+        if (ret->faults == NULL) {
+            snprintf(why, size, "out of memory");
+            err = WORLD_CANNOT;
+        }
     }
-    if (code == EXIT_OK && ret->sim != NULL) {
+    if (err == WORLD_OK && ret->sim != NULL) {
         sim_net_set_faults(ret->sim, ret->faults);
         sim_faults_set_verbs(ret->faults, strcmp(opts->stack, "rdma") == 0);
     }
-    if (code == EXIT_OK && ret->sim != NULL) {
+    if (err == WORLD_OK && ret->sim != NULL) {
         profile_arm(ret->profile, sim_world_decisions(ret->sim), ret->faults,
                     sim_faults_accepted(ret->faults));
     }
-    if (code == EXIT_OK && ret->sim != NULL && opts->pcap_path != NULL) {
-        code = open_pcap(ret, opts->pcap_path, why, size);
+    if (err == WORLD_OK && ret->sim != NULL && opts->pcap_path != NULL) {
+        err = open_pcap(ret, opts->pcap_path, why, size);
     }
-    if (code == EXIT_OK && !opts->no_trace) {
-        code = open_trace(ret, opts, why, size);
+    if (err == WORLD_OK && !opts->no_trace) {
+        err = open_trace(ret, opts, why, size);
     }
-    if (code != EXIT_OK) {
+    if (err != WORLD_OK) {
         world_close(ret);
     }
-    return code;
+    return err;
 }
 
 int world_close_trace(struct world *w)

@@ -30,6 +30,14 @@ struct sim_faults;
     (1u << 20) /* of a virtual thread: Lua runs on one, as deep as it
                                       * lets scripts go (test_host.c) */
 
+/* Why there is no world. */
+enum world_error {
+    WORLD_OK,
+    WORLD_CANNOT, /* this machine has not what it needs: a device, memory */
+    WORLD_OPTION, /* an option asks for what there is not */
+    WORLD_FILE,   /* its trace, packets or decisions cannot be written, or read */
+};
+
 /* Somebody who sees every record as it is made (engine/trace.h says how). */
 struct world_observer {
     trace_record_fn fn;
@@ -90,22 +98,23 @@ struct world {
     bool trace_kept;            /* the user asked for the file */
     int leaked_fds;             /* sim: open when their node was freed */
     uint64_t leaked_chunks;     /* rdma: of registered memory, when their stack was freed */
-    enum sim_verdict verdict;   /* sim: how it ended */
 };
 
 /* For world_opts.stacks; sim_stacks_free frees it. NULL: no memory, which does no harm. */
 struct sim_stacks *world_stacks_new(void);
 
-/* EXIT_OK, or an exit code with a sentence in `why`. `ret` must stay where it is. */
-int world_open(const struct world_opts *opts, struct world *ret, char *why, size_t size);
+/* WORLD_OK; or why it is not there, with a sentence in `why`. `ret` must stay where it
+ * is. */
+enum world_error world_open(const struct world_opts *opts, struct world *ret, char *why,
+                            size_t size);
 /* Before nodes are made, and in the simulated world only: there, one thread runs at a time.
  * An observer must not make os calls. Without a trace it sees nothing. */
 void world_observe(struct world *w, trace_record_fn fn, void *arg);
-/* Runs fn(arg) in the world until it returns: on Linux that is a call. EXIT_OK;
- * EXIT_LIVENESS when the simulated world stood still or ran in circles, EXIT_SAFETY when an
- * invariant was violated: then fn did not return, its threads are stuck in the middle, and
- * nothing of the run may be called any more. */
-int world_run(struct world *w, void (*fn)(void *arg), void *arg);
+/* Runs fn(arg) in the world until it returns: on Linux that is a call. SIM_OK. When the
+ * simulated world stood still or ran in circles, or an invariant was violated (SIM_SAFETY),
+ * fn did not return, its threads are stuck in the middle, and nothing of the run may be
+ * called any more. */
+enum sim_verdict world_run(struct world *w, void (*fn)(void *arg), void *arg);
 /* After such an end: who waits for what, and a name for it that is always the same
  * (borrowed). "" otherwise. */
 const char *world_report(const struct world *w);

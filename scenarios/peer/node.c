@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scenarios/base/exit_codes.h"
+#include "scenarios/run/run_exit.h"
 #include "stacks/rdma/rdma_stack.h"
 
 #define NODE_NUMBER 1
@@ -36,7 +36,8 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
                                .trace_path = opts->trace_path,
                                .no_trace = opts->trace_path == NULL,
                                .title = title};
-    int code, err = -ENOMEM;
+    enum world_error world;
+    int err = -ENOMEM;
 
     *p = (struct peer){.opts = opts};
     if (strcmp(opts->stack, "rdma") == 0) {
@@ -47,9 +48,9 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
         wopts.rdma = p->rdma;
     }
     snprintf(title, sizeof(title), "peer %s %s", opts->verb, opts->address);
-    code = world_open(&wopts, &p->world, why, sizeof(why));
-    if (code != EXIT_OK) {
-        return peer_error(opts, code, "%s", why);
+    world = world_open(&wopts, &p->world, why, sizeof(why));
+    if (world != WORLD_OK) {
+        return peer_error(opts, run_exit_of_error(world), "%s", why);
     }
     p->os = world_os_new(&p->world, NODE_NUMBER,
                          mopts->entity_type == ENTITY_MON ? "mon" : "client");

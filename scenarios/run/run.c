@@ -17,6 +17,7 @@
 #include "scenarios/lab/unconnected.h"
 #include "scenarios/lua/api.h"
 #include "scenarios/run/record.h"
+#include "scenarios/run/run_exit.h"
 #include "scenarios/run/run_guard.h"
 #include "scenarios/run/run_impl.h"
 
@@ -377,7 +378,7 @@ static void run_guarded(struct run *run)
     if (run->world.sim != NULL && !run->opts.bare && expect_crash(run, &guard) < 0) {
         fprintf(run->err, "note: no memory to prepare for a crash\n");
     }
-    code = world_run(&run->world, run_in_world, run);
+    code = run_exit_of_verdict(world_run(&run->world, run_in_world, run));
     if (code != EXIT_OK) {
         end_stuck_run(run, code);
     }
@@ -448,7 +449,8 @@ static void run_script_file(struct run *run)
 {
     struct run_opts *opts = &run->opts;
     char why[700] = "", *text = NULL;
-    int code, rc = read_script(opts->script, &text, &run->len);
+    enum world_error err;
+    int rc = read_script(opts->script, &text, &run->len);
     const char *wrong = why_unreadable(text, run->len, rc);
 
     if (wrong != NULL) {
@@ -469,16 +471,16 @@ static void run_script_file(struct run *run)
     opts->world.log = opts->log;
     opts->world.steps = speaks_of_steps(text, run->len);
     opts->world.time_max_ns = opts->timeout_ns + SIM_GRACE_NS;
-    code = world_open(&opts->world, &run->world, why, sizeof(why));
-    if (code == EXIT_OK) {
+    err = world_open(&opts->world, &run->world, why, sizeof(why));
+    if (err == WORLD_OK) {
         run_guarded(run);
         finish_pcap(run);
         world_close(&run->world);
-    } else if (code == EXIT_CANNOT && is_optional(opts)) {
+    } else if (err == WORLD_CANNOT && is_optional(opts)) {
         skip_all(run, why);
     } else {
         fprintf(run->err, "msgrlab run: %s\n", why);
-        run_sign(run, code, "");
+        run_sign(run, run_exit_of_error(err), "");
     }
     free(text);
 }
