@@ -19,6 +19,7 @@
 #define BENCH_WHY_BYTES 500
 #define BENCH_BYTES_MAX (1U << 20)
 #define BENCH_SIZES_MAX 8
+#define BENCH_ROUNDS_MAX 100
 
 struct bench_opts {
     uint32_t bytes;     /* of a message (payload) */
@@ -40,7 +41,12 @@ int bench_messenger_one_way(const struct bench_opts *opts, double *ret_rate);
 int bench_messenger_best(const struct bench_opts *opts, uint64_t messages,
                          double *ret_least_ns, double *ret_rate);
 
-/* sim.c: the simulated world; prints. An exit code. */
+/* tcp.c: the messenger over TCP beside bare sockets, opts->count round trips a row and
+ * round, ten times as many messages; prints. 0 or a negative errno, said. */
+int bench_tcp(const struct bench_opts *opts, uint32_t rounds);
+
+/* sim.c: the simulated world; prints. 0, or said: -ENOENT: its scenarios are not here;
+ * another negative errno. */
 int bench_sim(uint32_t rounds);
 
 struct bench_rdma_opts {
@@ -52,7 +58,7 @@ struct bench_rdma_opts {
     enum event_driver_kind driver;
 };
 
-/* rdma.c: RDMA beside TCP and perftest; prints. An exit code. */
+/* rdma.c: RDMA beside TCP and perftest; prints. 0 or a negative errno, said. */
 int bench_rdma(const struct bench_rdma_opts *opts);
 
 #endif

@@ -13,7 +13,6 @@
 #include "engine/util.h"
 #include "scenarios/bench/bench.h"
 #include "scenarios/bench/perftest.h"
-#include "scenarios/base/exit_codes.h"
 #include "stacks/rdma/device.h"
 
 #define WHOLE_COUNT_BYTES 4096 /* larger messages are sent less often */
@@ -253,21 +252,24 @@ int bench_rdma(const struct bench_rdma_opts *opts)
 {
     struct bench_run run = {.opts = opts, .os = os_linux_new(1, "bench")};
     char why[BENCH_WHY_BYTES];
-    int code = EXIT_CANNOT;
+    int rc;
 
     if (run.os == NULL) {
         fprintf(stderr, "msgrlab bench: out of memory\n");
-        return code;
+        return -ENOMEM;
     }
-    if (find_device(&run, why, sizeof(why)) < 0) {
+    rc = find_device(&run, why, sizeof(why));
+    if (rc < 0) {
         fprintf(stderr,
                 "msgrlab bench: %s\n"
                 "make bench-rdma measures in a virtual machine with soft-RoCE\n",
                 why);
-    } else if (measure_all(&run) == 0) {
+    } else {
+        rc = measure_all(&run);
+    }
+    if (rc == 0) {
         print_tables(&run);
-        code = EXIT_OK;
     }
     os_linux_free(run.os);
-    return code;
+    return rc;
 }

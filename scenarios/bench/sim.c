@@ -4,6 +4,7 @@
  * processor time of this process, so that what else the machine does hardly counts; rounds
  * are interleaved, and medians printed with their ranges.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "scenarios/run/script_find.h"
 #include "sim/campaign/process.h"
 
-#define ROUNDS_MAX 100
 #define SEEDS_A_ROUND 40
 #define THREADS 8
 #define CALLS 50000 /* of each bare thread */
@@ -196,11 +196,12 @@ static int complain(const char *script)
 {
     fprintf(stderr, "msgrlab bench: a seed of %s fails; find it with msgrlab campaign\n",
             script);
-    return EXIT_CANNOT;
+    return -ECANCELED;
 }
 
+/* 0, or -ECANCELED: a run failed, which was said. */
 static int measure(const struct scripts *scripts, uint32_t rounds,
-                   double values[ROWS][ROUNDS_MAX])
+                   double values[ROWS][BENCH_ROUNDS_MAX])
 {
     for (uint32_t i = 0; i < rounds; i++) {
         uint64_t first = 1 + (uint64_t)i * SEEDS_A_ROUND;
@@ -223,7 +224,7 @@ static int measure(const struct scripts *scripts, uint32_t rounds,
             return complain(scripts->rate);
         }
     }
-    return EXIT_OK;
+    return 0;
 }
 
 static bool find(const char *name, char *ret, size_t size)
@@ -237,18 +238,18 @@ static bool find(const char *name, char *ret, size_t size)
 
 int bench_sim(uint32_t rounds)
 {
-    static double values[ROWS][ROUNDS_MAX];
+    static double values[ROWS][BENCH_ROUNDS_MAX];
     struct scripts scripts;
-    int code;
+    int rc;
 
-    CHECK(rounds >= 1 && rounds <= ROUNDS_MAX);
+    CHECK(rounds >= 1 && rounds <= BENCH_ROUNDS_MAX);
     if (!find(CAMPAIGN_SCRIPT, scripts.campaign, sizeof(scripts.campaign)) ||
         !find(RATE_SCRIPT, scripts.rate, sizeof(scripts.rate))) {
-        return EXIT_FILE;
+        return -ENOENT;
     }
-    code = measure(&scripts, rounds, values);
-    if (code != EXIT_OK) {
-        return code;
+    rc = measure(&scripts, rounds, values);
+    if (rc < 0) {
+        return rc;
     }
     printf(
         "the simulated world, one process on one core\n"
@@ -259,5 +260,5 @@ int bench_sim(uint32_t rounds)
     for (int row = 0; row < ROWS; row++) {
         print_row(row, values[row], rounds);
     }
-    return EXIT_OK;
+    return 0;
 }
