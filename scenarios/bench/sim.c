@@ -93,7 +93,7 @@ static void measure_runs(const char *script, const char *profile, bool traced,
 
     run_defaults(&opts);
     opts.script = script;
-    opts.world.stack = "tcp";
+    opts.world.stack = STACK_TCP;
     opts.quiet = opts.bare = true;
     opts.world.profile = profile;
     opts.world.no_trace = !traced;
@@ -120,7 +120,7 @@ static void measure_runs(const char *script, const char *profile, bool traced,
 /* ---- messages one after the other ------------------------------------------------ */
 
 /* Messages of 64 bytes a second, recorded and hashed; 0: the run fails. */
-static double measure_messages(const char *script, const char *stack, uint64_t seed)
+static double measure_messages(const char *script, enum stack_kind stack, uint64_t seed)
 {
     struct run_opts opts;
     struct run_outcome outcome;
@@ -218,8 +218,8 @@ static int measure(const struct scripts *scripts, uint32_t rounds,
         values[ROW_POINTS][i] = lite.points;
         values[ROW_RECORDS][i] = lite.records;
         values[ROW_RATIO][i] = lite.ratio;
-        values[ROW_RDMA][i] = measure_messages(scripts->rate, "rdma", first);
-        values[ROW_TCP][i] = measure_messages(scripts->rate, "tcp", first);
+        values[ROW_RDMA][i] = measure_messages(scripts->rate, STACK_RDMA, first);
+        values[ROW_TCP][i] = measure_messages(scripts->rate, STACK_TCP, first);
         if (values[ROW_RDMA][i] <= 0 || values[ROW_TCP][i] <= 0) {
             return complain(scripts->rate);
         }

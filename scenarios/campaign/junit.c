@@ -382,7 +382,7 @@ static void put_head(const struct junit *j, FILE *out)
     put_property(out, "seeds", seeds);
     put_property(out, "profile",
                  r->run->world.profile != NULL ? r->run->world.profile : "none");
-    put_property(out, "stack", r->run->world.stack);
+    put_property(out, "stack", stack_kind_names[r->run->world.stack]);
     put_property(out, "version", MSGRLAB_VERSION);
     fputs("  </properties>\n", out);
 }

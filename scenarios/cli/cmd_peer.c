@@ -239,7 +239,7 @@ static int run_verb(int argc, char **argv, struct peer_opts *opts, const char *u
     if (stray != NULL) {
         return cli_usage_error("peer", "%s has no option '--%s'", verb->name, stray);
     }
-    if (strcmp(opts->stack, "rdma") != 0 && (opts->device != NULL || opts->rdma != NULL)) {
+    if (opts->stack != STACK_RDMA && (opts->device != NULL || opts->rdma != NULL)) {
         return cli_usage_error("peer", "--device and --rdma are for --stack rdma");
     }
     opts->verb = verb->name;
@@ -256,7 +256,7 @@ static int run_verb(int argc, char **argv, struct peer_opts *opts, const char *u
 static int run_peer(int argc, char **argv)
 {
     struct line line = {
-        .opts = {.stack = "tcp", .count = PING_COUNT, .timeout_ns = TIMEOUT_NS}};
+        .opts = {.stack = STACK_TCP, .count = PING_COUNT, .timeout_ns = TIMEOUT_NS}};
     int code = cli_options(&command_peer, argc, argv, &line);
 
     return code == CLI_GO_ON ? run_verb(argc, argv, &line.opts, line.used) : code;

@@ -20,10 +20,12 @@
 
 static int take_world(const char *value, struct run_opts *opts)
 {
-    if (strcmp(value, "linux") != 0 && strcmp(value, "sim") != 0) {
+    int kind = world_kind_by_name(value);
+
+    if (kind < 0) {
         return cli_usage_error("run", "there is no world '%s'; valid: linux, sim", value);
     }
-    opts->world.on = value[0] == 's' ? "sim" : "linux";
+    opts->world.on = (enum world_kind)kind;
     return EXIT_OK;
 }
 
@@ -129,12 +131,11 @@ static int run_and_record(struct run_opts *opts)
 /* What belongs to one world only. */
 static int check_world(const struct run_opts *opts)
 {
-    bool rdma = strcmp(opts->world.stack, "rdma") == 0;
-
-    if (!rdma && (opts->world.device != NULL || opts->world.rdma != NULL)) {
+    if (opts->world.stack != STACK_RDMA &&
+        (opts->world.device != NULL || opts->world.rdma != NULL)) {
         return cli_usage_error("run", "--device and --rdma are for --stack rdma");
     }
-    if (strcmp(opts->world.on, "sim") == 0) {
+    if (opts->world.on == WORLD_SIM) {
         return EXIT_OK;
     }
     if (opts->record_path != NULL) {

@@ -98,22 +98,22 @@ const struct cli_option run_cli_options[] = {
 
 static int take_schedule(const char *command, const char *value, struct run_opts *opts)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {
-        if (strcmp(value, world_schedules[i]) == 0) {
-            opts->world.schedule = value;
-            return EXIT_OK;
-        }
+    if (world_schedule_by_name(value) < 0) {
+        return cli_usage_error(
+            command, "there is no schedule '%s'; valid: fifo, random, pct, starve", value);
     }
-    return cli_usage_error(
-        command, "there is no schedule '%s'; valid: fifo, random, pct, starve", value);
+    opts->world.schedule = value;
+    return EXIT_OK;
 }
 
 static int take_stack(const char *command, const char *value, struct run_opts *opts)
 {
-    if (strcmp(value, "tcp") != 0 && strcmp(value, "rdma") != 0) {
+    int stack = stack_kind_by_name(value);
+
+    if (stack < 0) {
         return cli_usage_error(command, "there is no stack '%s'; valid: tcp, rdma", value);
     }
-    opts->world.stack = value[0] == 'r' ? "rdma" : "tcp";
+    opts->world.stack = (enum stack_kind)stack;
     opts->stack_asked = true;
     return EXIT_OK;
 }

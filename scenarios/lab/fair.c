@@ -2,8 +2,6 @@
 /* fair.c: the bound, and who is beyond it. What befell whom is noted in fair_trouble.c. */
 #include "scenarios/lab/fair.h"
 
-#include <string.h>
-
 #include "engine/limits.h"
 #include "engine/util.h"
 #include "scenarios/lab/books.h"
@@ -71,7 +69,7 @@ static uint64_t chunks_ns(const struct lab *lab, const struct lab_ledger *ledger
     struct rdma_opts from, to;
     uint64_t chunks, sends, receives;
 
-    if (strcmp(lab->world->stack, "rdma") != 0) {
+    if (lab->world->stack != STACK_RDMA) {
         return 0;
     }
     read_rdma(ledger->from, lab->world->rdma, &from);

@@ -39,8 +39,8 @@ static uint64_t bytes_arrived(void *arg, uint8_t node, int fd, uint32_t qp_num)
     if (os == NULL) {
         return UINT64_MAX;
     }
-    return strcmp(lab->world->stack, "rdma") == 0 ? rdma_arrived(os, qp_num)
-                                                  : sim_node_arrived(os, fd);
+    return lab->world->stack == STACK_RDMA ? rdma_arrived(os, qp_num)
+                                           : sim_node_arrived(os, fd);
 }
 
 /* The checkers look at every record of a simulated run. */

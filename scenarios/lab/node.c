@@ -102,9 +102,8 @@ static int make_messenger(struct lab_node *node)
     opts.os = node->os;
     opts.stack = node->stack;
     opts.entity_id = node->opts.name;
-    opts.driver = world->driver;
-    if (node->opts.driver != NULL) {
-        opts.driver = (enum event_driver_kind)event_driver_by_name(node->opts.driver);
+    if (!node->opts.driver_said) {
+        opts.driver = world->driver;
     }
     return messenger_new(&opts, &node->messenger);
 }

@@ -45,8 +45,8 @@ extern const char *const lab_counter_names[LAB_COUNTERS];
 /* What the scenario says about a node; zeroed fields mean the engine's default. */
 struct lab_node_opts {
     char name[LAB_NAME_BYTES];
-    struct messenger_opts messenger; /* os, stack, driver, entity_id are filled in */
-    const char *driver;              /* static; NULL: the run's */
+    struct messenger_opts messenger; /* os, stack and entity_id are filled in */
+    bool driver_said;                /* ... and the driver, unless it was said */
     char rdma[128];                  /* options of the RDMA stack, beside the run's */
     char address[128];               /* to bind; "" = 127.0.0.1:0 */
     bool serve, fast_dispatch, echo;

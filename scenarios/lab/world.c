@@ -183,6 +183,16 @@ int world_close_pcap(struct world *w, uint64_t *ret_n)
 
 const char *const world_schedules[4] = {"fifo", "random", "pct", "starve"};
 
+int world_schedule_by_name(const char *name)
+{
+    int i = (int)ARRAY_SIZE(world_schedules) - 1;
+
+    while (i >= 0 && strcmp(name, world_schedules[i]) != 0) {
+        i--;
+    }
+    return i;
+}
+
 /* What the simulated network is like unless a script says otherwise. */
 #define SIM_LATENCY_NS (50 * NSEC_PER_USEC)
 #define SIM_JITTER_NS (20 * NSEC_PER_USEC)
@@ -239,10 +249,8 @@ static enum world_error make_sim(struct world *w, const struct world_opts *opts,
     char line[200] = "out of memory";
     int rc = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {
-        if (opts->schedule != NULL && strcmp(opts->schedule, world_schedules[i]) == 0) {
-            sim.strategy = (enum sim_strategy)i;
-        }
+    if (opts->schedule != NULL && world_schedule_by_name(opts->schedule) >= 0) {
+        sim.strategy = (enum sim_strategy)world_schedule_by_name(opts->schedule);
     }
     drawn = sim;
     rc = draw_profile(w, opts, &drawn, line, sizeof(line));
@@ -272,7 +280,7 @@ static enum world_error make_sim(struct world *w, const struct world_opts *opts,
 static enum world_error make_os(struct world *w, const struct world_opts *opts, char *why,
                                 size_t size)
 {
-    if (strcmp(opts->on, "sim") == 0) {
+    if (w->kind == WORLD_SIM) {
         return make_sim(w, opts, why, size);
     }
     w->os = os_linux_new(WORLD_NODES_MAX + 1, "scenario");
@@ -309,12 +317,6 @@ const char *world_signature(const struct world *w)
     return w->sim != NULL ? sim_world_signature(w->sim) : "";
 }
 
-/* In the simulated world --device says what the device is like. NULL: no such one. */
-static const struct rdma_personality *personality_of(const struct world *w)
-{
-    return w->device == NULL ? &rdma_hca : rdma_personality_by_name(w->device);
-}
-
 static int rdma_options(const struct world *w, struct rdma_opts *ret)
 {
     const char *why;
@@ -335,7 +337,7 @@ static enum world_error probe_rdma(struct world *w, char *why, size_t size)
     struct verbs *verbs;
     int err = rdma_options(w, &opts);
 
-    if (w->sim != NULL && personality_of(w) == NULL) {
+    if (w->sim != NULL && w->personality == NULL) {
         snprintf(why, size, "there is no virtual device '%s'; valid: hca, rxe", w->device);
         return WORLD_OPTION;
     }
@@ -362,9 +364,13 @@ enum world_error world_open(const struct world_opts *opts, struct world *ret, ch
 {
     enum world_error err;
 
-    *ret = (struct world){.name = opts->on,
+    CHECK(opts->stack == STACK_TCP || opts->stack == STACK_RDMA);
+    *ret = (struct world){.kind = opts->on == WORLD_LINUX ? WORLD_LINUX : WORLD_SIM,
                           .stack = opts->stack,
                           .device = opts->device,
+                          .personality = opts->device == NULL
+                                             ? &rdma_hca
+                                             : rdma_personality_by_name(opts->device),
                           .rdma = opts->rdma,
                           .driver = opts->driver,
                           .seed = opts->seed,
@@ -374,7 +380,7 @@ enum world_error world_open(const struct world_opts *opts, struct world *ret, ch
                           .trace_fd = -1};
     trace_hasher_init(&ret->hasher);
     err = make_os(ret, opts, why, size);
-    if (err == WORLD_OK && strcmp(opts->stack, "rdma") == 0) {
+    if (err == WORLD_OK && opts->stack == STACK_RDMA) {
         err = probe_rdma(ret, why, size);
     }
     if (err == WORLD_OK) {
@@ -387,7 +393,7 @@ enum world_error world_open(const struct world_opts *opts, struct world *ret, ch
     }
     if (err == WORLD_OK && ret->sim != NULL) {
         sim_net_set_faults(ret->sim, ret->faults);
-        sim_faults_set_verbs(ret->faults, strcmp(opts->stack, "rdma") == 0);
+        sim_faults_set_verbs(ret->faults, opts->stack == STACK_RDMA);
     }
     if (err == WORLD_OK && ret->sim != NULL) {
         profile_arm(ret->profile, sim_world_decisions(ret->sim), ret->faults,
@@ -478,7 +484,7 @@ int world_stack_new(struct world *w, struct os *os, const char *rdma,
     int err;
 
     w->stack_why[0] = '\0';
-    if (strcmp(w->stack, "tcp") == 0) {
+    if (w->stack == STACK_TCP) {
         return tcp_stack_new(os, ret);
     }
     err = rdma_options(w, &opts);
@@ -487,7 +493,7 @@ int world_stack_new(struct world *w, struct os *os, const char *rdma,
         err = -EINVAL;
     }
     if (err == 0) {
-        err = w->sim != NULL ? rdma_verbs_new(os, personality_of(w), &verbs)
+        err = w->sim != NULL ? rdma_verbs_new(os, w->personality, &verbs)
                              : verbs_rdmacore_new(os, &verbs);
     }
     if (err == 0 && w->sim != NULL) {
@@ -500,7 +506,7 @@ int world_stack_new(struct world *w, struct os *os, const char *rdma,
 
 void world_stack_free(struct world *w, struct network_stack *stack)
 {
-    if (stack != NULL && strcmp(w->stack, "rdma") == 0) {
+    if (stack != NULL && w->stack == STACK_RDMA) {
         w->leaked_chunks += rdma_stack_stop(stack);
     }
     network_stack_free(stack);

@@ -16,12 +16,14 @@
 #include "engine/event_driver.h"
 #include "engine/os.h"
 #include "engine/trace.h"
+#include "scenarios/lab/kinds.h"
 #include "sim/campaign/profile.h"
 #include "sim/decide/trace_hash.h"
 #include "sim/world/world.h"
 
 struct network_stack;
 struct pcapng;
+struct rdma_personality;
 struct sim_faults;
 
 #define WORLD_NODES_MAX 250
@@ -45,11 +47,13 @@ struct world_observer {
 };
 
 struct world_opts {
-    const char *on;       /* "linux" or "sim" */
-    const char *schedule; /* sim: "fifo", "random" or "pct"; NULL: random */
-    const char *stack;    /* "tcp"; on Linux also "rdma" */
-    const char *device;   /* rdma: its name; NULL: the first that is usable */
-    const char *rdma;     /* rdma: options, "name=value,name=value"; NULL: the defaults */
+    enum world_kind on;
+    const char *schedule; /* sim: one of world_schedules; NULL: random */
+    enum stack_kind stack;
+    /* rdma: its name; NULL: the first that is usable. sim: what it is like, "hca" or "rxe";
+     * NULL: "hca". */
+    const char *device;
+    const char *rdma; /* rdma: options, "name=value,name=value"; NULL: the defaults */
     enum event_driver_kind driver;
     uint64_t seed;
     const char *trace_path; /* NULL: a file without a name, if somebody will read it */
@@ -76,9 +80,11 @@ struct world_opts {
 };
 
 struct world {
-    const char *name, *stack;  /* borrowed from the options */
-    const char *device, *rdma; /* likewise */
-    char stack_why[500];       /* why the last world_stack_new failed; "": errno says it */
+    enum world_kind kind;
+    enum stack_kind stack;
+    const char *device, *rdma;                  /* borrowed from the options */
+    const struct rdma_personality *personality; /* sim: of all devices */
+    char stack_why[500]; /* why the last world_stack_new failed; "": errno says it */
     enum event_driver_kind driver;
     uint64_t seed;
     struct sim_world *sim;       /* owned; NULL: on Linux */
@@ -119,8 +125,9 @@ enum sim_verdict world_run(struct world *w, void (*fn)(void *arg), void *arg);
  * (borrowed). "" otherwise. */
 const char *world_report(const struct world *w);
 const char *world_signature(const struct world *w);
-/* Virtual schedules by name, for messages. */
+/* Virtual schedules by name, as enum sim_strategy has them; -1: there is none. */
 extern const char *const world_schedules[4];
+int world_schedule_by_name(const char *name);
 /* What the script puts up with (fault_list.h), beside what it did before: the profile draws
  * from that, too. */
 void world_accept(struct world *w, int consequences);

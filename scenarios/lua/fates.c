@@ -32,7 +32,7 @@ static int fate_failed(lua_State *L, const char *what, const struct lab_node *no
 {
     if (rc == -EOPNOTSUPP) {
         return luaL_error(L, "%s needs the simulated world (--on sim); this run is --on %s",
-                          what, story_of(L)->world->name);
+                          what, world_kind_names[story_of(L)->world->kind]);
     }
     return luaL_error(L, "%s: node %s %s", what, node->opts.name,
                       rc == -ESRCH ? "does not run" : strerror(-rc));

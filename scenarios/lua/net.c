@@ -507,7 +507,7 @@ static int needs_simulation(lua_State *L)
                       "net.%s needs the simulated world (--on sim); this run is --on %s; "
                       "a script that wants to go on says: if world.name ~= \"sim\" then "
                       "skip(\"...\") end",
-                      lua_tostring(L, -1), story_of(L)->world->name);
+                      lua_tostring(L, -1), world_kind_names[story_of(L)->world->kind]);
 }
 
 void api_open_net(lua_State *L)

@@ -99,15 +99,25 @@ static void read_messenger(lua_State *L, int idx, struct lab_node_opts *opts)
     read_times(L, idx, m);
 }
 
+static void read_driver(lua_State *L, int idx, struct lab_node_opts *opts)
+{
+    const char *names[DRIVER_COUNT];
+    int driver;
+
+    for (int i = 0; i < DRIVER_COUNT; i++) {
+        names[i] = event_driver_name((enum event_driver_kind)i);
+    }
+    driver = args_choice(L, idx, "node", "driver", names, DRIVER_COUNT);
+    opts->driver_said = driver >= 0;
+    opts->messenger.driver = (enum event_driver_kind)MAX(driver, 0);
+}
+
 static void read_node(lua_State *L, int idx, struct lab_node_opts *opts)
 {
-    static const char *const drivers[] = {"epoll", "poll", "select"};
-    int driver = args_choice(L, idx, "node", "driver", drivers, ARRAY_SIZE(drivers));
-
     read_messenger(L, idx, opts);
+    read_driver(L, idx, opts);
     read_pair(L, idx, "throttle", &opts->throttle_messages, &opts->throttle_bytes);
     opts->handling_ns = args_duration(L, idx, "node", "handling", 0);
-    opts->driver = driver < 0 ? NULL : drivers[driver];
     opts->serve = args_boolean(L, idx, "node", "serve", true);
     opts->fast_dispatch = args_boolean(L, idx, "node", "fast_dispatch", false);
     opts->echo = args_boolean(L, idx, "node", "echo", false);

@@ -18,7 +18,7 @@ static const char *device_of(const struct world *world)
     if (world->device != NULL) {
         return world->device;
     }
-    return world->sim != NULL ? rdma_hca.name : "";
+    return world->sim != NULL ? world->personality->name : "";
 }
 
 static int world_index(lua_State *L)
@@ -28,10 +28,10 @@ static int world_index(lua_State *L)
 
     switch (args_to_choice(L, 2, "world", "field", names, ARRAY_SIZE(names))) {
     case 0:
-        lua_pushstring(L, world->name);
+        lua_pushstring(L, world_kind_names[world->kind]);
         return 1;
     case 1:
-        lua_pushstring(L, world->stack);
+        lua_pushstring(L, stack_kind_names[world->stack]);
         return 1;
     case 2:
         lua_pushstring(L, event_driver_name(world->driver));
@@ -116,7 +116,7 @@ static int api_stats(lua_State *L)
     api_start_node(L, node);
     if (!lua_isnoneornil(L, 2)) {
         if (strcmp(luaL_checkstring(L, 2), "rdma") != 0 ||
-            strcmp(story_of(L)->world->stack, "rdma") != 0) {
+            story_of(L)->world->stack != STACK_RDMA) {
             return luaL_error(L, "stats: of what? \"rdma\" is all there is, over RDMA");
         }
         return push_rdma(L, node);

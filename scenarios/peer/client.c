@@ -203,7 +203,7 @@ static const char *stack_hint(struct client *c)
     if (seen.progress > CONN_TRANSPORT || seen.first_n > 0) {
         return "";
     }
-    if (strcmp(c->peer.opts->stack, "rdma") == 0) {
+    if (c->peer.opts->stack == STACK_RDMA) {
         return "; is its ms_type async+rdma?";
     }
     return seen.progress == CONN_TRANSPORT

@@ -29,7 +29,7 @@ int peer_error(const struct peer_opts *opts, int code, const char *format, ...)
 int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opts *mopts)
 {
     char title[256], why[512];
-    struct world_opts wopts = {.on = "linux",
+    struct world_opts wopts = {.on = WORLD_LINUX,
                                .stack = opts->stack,
                                .device = opts->device,
                                .driver = opts->driver,
@@ -40,7 +40,7 @@ int peer_open(struct peer *p, const struct peer_opts *opts, struct messenger_opt
     int err = -ENOMEM;
 
     *p = (struct peer){.opts = opts};
-    if (strcmp(opts->stack, "rdma") == 0) {
+    if (opts->stack == STACK_RDMA) {
         if (snprintf(p->rdma, sizeof(p->rdma), PEER_RDMA_OPTIONS ",%s",
                      opts->rdma != NULL ? opts->rdma : "") >= (int)sizeof(p->rdma)) {
             return peer_error(opts, EXIT_USAGE, "--rdma is too long");
@@ -110,7 +110,7 @@ int peer_close(struct peer *p, int code)
 
 uint64_t peer_too_long(const struct peer *p)
 {
-    return strcmp(p->opts->stack, "rdma") == 0
+    return p->opts->stack == STACK_RDMA
                ? atomic_load(&rdma_stack_counters(p->stack)->rx_too_long)
                : 0;
 }

@@ -19,6 +19,7 @@
 
 #include "engine/entity_addr.h"
 #include "engine/event_driver.h"
+#include "scenarios/lab/kinds.h"
 
 /* The RDMA stack unless peer_opts.rdma says otherwise: chunks as large as Ceph's are by
  * default, for what it sends must fit into one of ours; few of them, to lock 20 MiB at the
@@ -29,7 +30,7 @@ struct peer_opts {
     const char *verb;    /* "monmap", "ping", "serve" */
     const char *address; /* as the user wrote it */
     struct entity_addrvec addrs;
-    const char *stack;         /* "tcp" or "rdma" */
+    enum stack_kind stack;
     const char *device, *rdma; /* rdma: as in world_opts; NULL: not given */
     enum event_driver_kind driver;
     const char *trace_path; /* NULL: no trace */

@@ -56,8 +56,8 @@ void record_of_run(const struct run_opts *opts, const struct run_outcome *outcom
                            .script_hash = outcome->script,
                            .program = record_program(),
                            .seed = world->seed,
-                           .on = world->on,
-                           .stack = world->stack,
+                           .on = world_kind_names[world->on],
+                           .stack = stack_kind_names[world->stack],
                            .driver = event_driver_name(world->driver),
                            .schedule = world->schedule,
                            .profile = world->profile,
@@ -78,11 +78,9 @@ int record_to_opts(const struct record *record, struct run_opts *opts, char *why
                    size_t size)
 {
     int driver = event_driver_by_name(record->driver);
-    bool known = record->schedule == NULL;
+    int stack = stack_kind_by_name(record->stack);
+    bool known = record->schedule == NULL || world_schedule_by_name(record->schedule) >= 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(world_schedules); i++) {
-        known = known || strcmp(world_schedules[i], record->schedule) == 0;
-    }
     if (profile_by_name(record->profile) < 0) {
         snprintf(why, size,
                  "the record is of a run with --profile %s: this program has no "
@@ -90,18 +88,18 @@ int record_to_opts(const struct record *record, struct run_opts *opts, char *why
                  record->profile);
         return -EINVAL;
     }
-    if (driver < 0 || !known || strcmp(record->on, "sim") != 0) {
+    if (driver < 0 || stack < 0 || !known || world_kind_by_name(record->on) != WORLD_SIM) {
         snprintf(why, size,
-                 "the record is of a run with --on %s --driver %s%s%s: this "
+                 "the record is of a run with --on %s --stack %s --driver %s%s%s: this "
                  "program has no such thing, or cannot repeat it",
-                 record->on, record->driver, known ? "" : " --schedule ",
+                 record->on, record->stack, record->driver, known ? "" : " --schedule ",
                  known ? "" : record->schedule);
         return -EINVAL;
     }
     opts->script = record->script;
     opts->world.seed = record->seed;
-    opts->world.on = record->on;
-    opts->world.stack = record->stack;
+    opts->world.on = WORLD_SIM;
+    opts->world.stack = (enum stack_kind)stack;
     opts->stack_asked = true;
     opts->world.driver = (enum event_driver_kind)driver;
     opts->world.schedule = record->schedule;
@@ -283,12 +281,12 @@ char *record_again(const struct run_opts *opts)
     }
     fprintf(out, "msgrlab run");
     record_put_word(out, opts->script);
-    if (strcmp(world->on, "sim") != 0) {
-        put_option(out, "--on", world->on);
+    if (world->on == WORLD_LINUX) {
+        put_option(out, "--on", world_kind_names[world->on]);
     }
     fprintf(out, " --seed %" PRIu64, world->seed);
     if (opts->stack_asked) {
-        put_option(out, "--stack", world->stack);
+        put_option(out, "--stack", stack_kind_names[world->stack]);
     }
     if (world->device != NULL) {
         put_option(out, "--device", world->device);

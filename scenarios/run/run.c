@@ -112,7 +112,7 @@ static int read_script(const char *path, char **ret, size_t *ret_len)
 /* A script about RDMA, on a machine: what has no device there is skipped. */
 static bool is_optional(const struct run_opts *opts)
 {
-    return opts->for_stack && strcmp(opts->world.on, "sim") != 0;
+    return opts->for_stack && opts->world.on == WORLD_LINUX;
 }
 
 static void skip(struct run *run, bool by_fault, const char *prefix, const char *reason)
@@ -462,8 +462,9 @@ static void run_script_file(struct run *run)
     trace_hash_init(&run->outcome->script);
     trace_hash_add(&run->outcome->script, text, run->len);
     run->text = text;
-    if (opts->for_world != NULL && strcmp(opts->for_world, opts->world.on) != 0) {
-        snprintf(why, sizeof(why), "this scenario is for --on %s", opts->for_world);
+    if (opts->for_world != WORLD_UNSAID && opts->for_world != opts->world.on) {
+        snprintf(why, sizeof(why), "this scenario is for --on %s",
+                 world_kind_names[opts->for_world]);
         skip_all(run, why);
         free(text);
         return;

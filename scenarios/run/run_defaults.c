@@ -10,13 +10,10 @@
 
 void run_defaults(struct run_opts *ret)
 {
-    *ret = (struct run_opts){.timeout_ns = RUN_TIMEOUT_NS, .world = {.on = "sim"}};
+    *ret = (struct run_opts){.timeout_ns = RUN_TIMEOUT_NS, .world = {.on = WORLD_SIM}};
 }
 
 /* ---- what a script is about ---- */
-
-static const char *const stacks[2] = {"tcp", "rdma"};
-static const char *const worlds[2] = {"sim", "linux"};
 
 struct header {
     const char *script; /* borrowed */
@@ -26,31 +23,50 @@ struct header {
     size_t size;        /* of why */
 };
 
-/* "-- KEY: WORD", a line of the comment that a script begins with. *ret becomes the one of
- * the two words that is there, and stays as it is if the line is none of these. -EINVAL: no
- * such word, and why. */
-static int take_line(const struct header *h, const char *key, const char *const words[2],
-                     const char **ret)
+/* "-- KEY: WORD", a line of the comment that a script begins with. False:
+ * the line is none of these. */
+static bool find_word(const struct header *h, const char *key, char word[32])
 {
-    char format[40], word[32] = "", more[2] = "";
+    char format[40], more[2] = "";
 
     snprintf(format, sizeof(format), "-- %s: %%31s %%1s", key);
-    if (sscanf(h->line, format, word, more) != 1) {
-        return 0;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            *ret = words[i];
-            return 0;
-        }
-    }
-    snprintf(h->why, h->size, "%s:%d: there is no %s '%s'; valid: %s, %s", h->script,
-             h->number, key, word, words[0], words[1]);
+    return sscanf(h->line, format, word, more) == 1;
+}
+
+static int complain(const struct header *h, const char *key, const char *word,
+                    const char *valid)
+{
+    snprintf(h->why, h->size, "%s:%d: there is no %s '%s'; valid: %s", h->script, h->number,
+             key, word, valid);
     return -EINVAL;
 }
 
+/* What one line says, if it says something. 0 or -EINVAL. */
+static int take_line(const struct header *h, enum stack_kind *ret_stack,
+                     enum world_kind *ret_world)
+{
+    char word[32];
+    int kind;
+
+    if (find_word(h, "stack", word)) {
+        kind = stack_kind_by_name(word);
+        if (kind < 0) {
+            return complain(h, "stack", word, "tcp, rdma");
+        }
+        *ret_stack = (enum stack_kind)kind;
+    } else if (find_word(h, "world", word)) {
+        kind = world_kind_by_name(word);
+        if (kind < 0) {
+            return complain(h, "world", word, "sim, linux");
+        }
+        *ret_world = (enum world_kind)kind;
+    }
+    return 0;
+}
+
 /* 0 or -EINVAL; a script that cannot be read is for the Lua host to complain about. */
-static int read_header(struct header *h, const char **ret_stack, const char **ret_world)
+static int read_header(struct header *h, enum stack_kind *ret_stack,
+                       enum world_kind *ret_world)
 {
     FILE *f = fopen(h->script, "re");
     char text[400];
@@ -64,8 +80,7 @@ static int read_header(struct header *h, const char **ret_stack, const char **re
         if (strncmp(h->line, "--", 2) != 0 && (h->number > 1 || h->line[0] != '#')) {
             break;
         }
-        err = take_line(h, "stack", stacks, ret_stack);
-        err = err < 0 ? err : take_line(h, "world", worlds, ret_world);
+        err = take_line(h, ret_stack, ret_world);
     }
     if (f != NULL) {
         fclose(f);
@@ -91,7 +106,7 @@ static int check_readable(const char *script)
 int run_defaults_script(struct run_opts *opts, char *why, size_t size)
 {
     struct header header = {.script = opts->found, .why = why, .size = size};
-    const char *stack = NULL;
+    enum stack_kind stack = STACK_UNSAID;
     int err;
 
     if (!script_find(opts->script, opts->found, sizeof(opts->found))) {
@@ -107,12 +122,12 @@ int run_defaults_script(struct run_opts *opts, char *why, size_t size)
         return err == -EINVAL || err == -ENOENT ? -EIO : err;
     }
     err = read_header(&header, &stack, &opts->for_world);
-    if (opts->world.stack == NULL && stack != NULL) {
+    if (opts->world.stack == STACK_UNSAID && stack != STACK_UNSAID) {
         opts->world.stack = stack;
         opts->for_stack = opts->world.device == NULL;
     }
-    if (opts->world.stack == NULL) {
-        opts->world.stack = strcmp(opts->world.on, "sim") == 0 ? "rdma" : "tcp";
+    if (opts->world.stack == STACK_UNSAID) {
+        opts->world.stack = opts->world.on == WORLD_LINUX ? STACK_TCP : STACK_RDMA;
     }
     return err;
 }

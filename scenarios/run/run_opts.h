@@ -26,8 +26,8 @@ struct run_opts {
     const char *name;   /* what it was called on the command line; NULL: its file */
     /* What the script says it is for, in the comment it begins with: where that is not to
      * be had, it is skipped, or (require) cannot run. */
-    const char *for_world; /* "sim", "linux"; NULL: any */
-    bool for_stack;        /* its stack, which nobody asked for on the command line */
+    enum world_kind for_world; /* WORLD_UNSAID: any */
+    bool for_stack;            /* its stack, which nobody asked for on the command line */
     bool require;
     bool stack_asked; /* world.stack was */
     struct world_opts world;

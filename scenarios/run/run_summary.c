@@ -170,8 +170,8 @@ static void print_numbers(const struct run *run)
     sum_up(run->lab, &t);
     lab_sums(run->lab, NULL, NULL, NULL, &sums);
     fprintf(run->out, "scenario      %s\n", run->opts.script);
-    fprintf(run->out, "world         %s\n", world->name);
-    fprintf(run->out, "stack         %s\n", world->stack);
+    fprintf(run->out, "world         %s\n", world_kind_names[world->kind]);
+    fprintf(run->out, "stack         %s\n", stack_kind_names[world->stack]);
     fprintf(run->out, "driver        %s\n", event_driver_name(world->driver));
     fprintf(run->out, "seed          %" PRIu64 "\n", world->seed);
     fprintf(run->out, "nodes         %d\n", run->lab->n_nodes);

@@ -58,12 +58,13 @@ static void run_in_world(const uint8_t *data, size_t size)
 {
     int fd = memfd_create("fuzz_lua", 0);
     char path[40];
-    struct run_opts opts = {.script = path,
-                            .timeout_ns = 100 * NSEC_PER_MSEC,
-                            .instructions_max = INSTRUCTIONS_MAX,
-                            .bare = true,
-                            .quiet = true,
-                            .world = {.on = "sim", .stack = "tcp", .title = "fuzz"}};
+    struct run_opts opts = {
+        .script = path,
+        .timeout_ns = 100 * NSEC_PER_MSEC,
+        .instructions_max = INSTRUCTIONS_MAX,
+        .bare = true,
+        .quiet = true,
+        .world = {.on = WORLD_SIM, .stack = STACK_TCP, .title = "fuzz"}};
     struct run_outcome outcome;
     int code;
 

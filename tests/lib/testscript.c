@@ -24,9 +24,9 @@ void testscript_run(const char *text, const struct run_opts *opts, struct testsc
     *ret = (struct testscript){0};
     run.script = path;
     run.timeout_ns = 3600 * NSEC_PER_SEC; /* of virtual time */
-    run.world.on = "sim";
+    run.world.on = WORLD_SIM;
     run.world.title = "test";
-    run.world.stack = opts->world.stack != NULL ? opts->world.stack : "tcp";
+    run.world.stack = opts->world.stack != STACK_UNSAID ? opts->world.stack : STACK_TCP;
     run.bare = true;
     run.out = run.err = open_memstream(&ret->said, &len);
     ck_assert_ptr_nonnull(run.out);

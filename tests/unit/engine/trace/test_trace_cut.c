@@ -262,8 +262,9 @@ static const char script[] = "local a, b = node 'a', node 'b'\n"
                              "c:send_many(300, { data = 10 })\n"
                              "expect.delivered(b, 300)\n";
 
-static int run_with_trace(const char *on, const char *trace, struct world_observer observer,
-                          char **ret_err, struct run_outcome *ret)
+static int run_with_trace(enum world_kind on, const char *trace,
+                          struct world_observer observer, char **ret_err,
+                          struct run_outcome *ret)
 {
     char file[] = "/tmp/test_trace_cut.lua-XXXXXX";
     int fd = mkstemp(file), code;
@@ -274,7 +275,7 @@ static int run_with_trace(const char *on, const char *trace, struct world_observ
                             .out = err,
                             .err = err,
                             .world = {.on = on,
-                                      .stack = "tcp",
+                                      .stack = STACK_TCP,
                                       .title = "test",
                                       .trace_path = trace,
                                       .observer = observer}};
@@ -314,11 +315,13 @@ START_TEST(simulated_runs_go_on)
     int n = cuts_at[_i], code;
     char *text;
 
-    ck_assert_int_eq(run_with_trace("sim", NULL, (struct world_observer){0}, &text, &whole),
-                     EXIT_OK);
+    ck_assert_int_eq(
+        run_with_trace(WORLD_SIM, NULL, (struct world_observer){0}, &text, &whole),
+        EXIT_OK);
     free(text);
     make_file();
-    code = run_with_trace("sim", path, (struct world_observer){cut_at, &n}, &text, &cut);
+    code =
+        run_with_trace(WORLD_SIM, path, (struct world_observer){cut_at, &n}, &text, &cut);
     expect_cut(code, text);
     ck_assert_mem_eq(&whole.hash, &cut.hash, sizeof(whole.hash));
     free(text);
@@ -356,7 +359,8 @@ START_TEST(real_runs_go_on)
     ck_assert_int_eq(os_thread_start(r.os, "cutter", cut_for_ever, &r, &cutter), 0);
     do {
         free(text);
-        code = run_with_trace("linux", path, (struct world_observer){0}, &text, &outcome);
+        code =
+            run_with_trace(WORLD_LINUX, path, (struct world_observer){0}, &text, &outcome);
         run_outcome_fini(&outcome);
     } while (code == EXIT_OK);
     expect_cut(code, text);

@@ -48,7 +48,7 @@ static uint64_t sequences(int length)
     return n;
 }
 
-static int run_file(const char *path, const char *stack, uint64_t seed, char **ret_text)
+static int run_file(const char *path, enum stack_kind stack, uint64_t seed, char **ret_text)
 {
     size_t bytes;
     FILE *text = open_memstream(ret_text, &bytes);
@@ -58,7 +58,7 @@ static int run_file(const char *path, const char *stack, uint64_t seed, char **r
         .bare = true,
         .out = text,
         .err = text,
-        .world = {.on = "sim", .stack = stack, .title = "test", .seed = seed}};
+        .world = {.on = WORLD_SIM, .stack = stack, .title = "test", .seed = seed}};
     struct run_outcome outcome;
     int code = run_scenario(&opts, &outcome);
 
@@ -67,7 +67,7 @@ static int run_file(const char *path, const char *stack, uint64_t seed, char **r
     return code;
 }
 
-static void run_sequence(const char *path, uint64_t n, int length, const char *stack)
+static void run_sequence(const char *path, uint64_t n, int length, enum stack_kind stack)
 {
     FILE *script = fopen(path, "w");
     char *text;
@@ -80,11 +80,11 @@ static void run_sequence(const char *path, uint64_t n, int length, const char *s
         fputs(text, stderr);
         write_script(stderr, n, length);
     }
-    ck_assert_msg(code == EXIT_OK, "%s: exit code %d", stack, code);
+    ck_assert_msg(code == EXIT_OK, "%s: exit code %d", stack_kind_names[stack], code);
     free(text);
 }
 
-static void run_slice(const char *stack, int length, uint64_t slice, uint64_t slices)
+static void run_slice(enum stack_kind stack, int length, uint64_t slice, uint64_t slices)
 {
     char path[] = "/tmp/test_fates-XXXXXX";
     int fd = mkstemp(path);
@@ -100,7 +100,7 @@ static void run_slice(const char *stack, int length, uint64_t slice, uint64_t sl
 
 START_TEST(up_to_three_steps)
 {
-    const char *stack = _i % 2 == 0 ? "tcp" : "rdma";
+    enum stack_kind stack = _i % 2 == 0 ? STACK_TCP : STACK_RDMA;
 
     run_slice(stack, 1, 0, 1);
     run_slice(stack, 2, 0, 1);
@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(four_steps)
 {
-    run_slice("tcp", STEPS_MAX, (uint64_t)_i, 16);
+    run_slice(STACK_TCP, STEPS_MAX, (uint64_t)_i, 16);
 }
 END_TEST
 
@@ -135,7 +135,7 @@ START_TEST(threads_die_with_their_node)
             deaths[_i]);
     fclose(script);
     for (uint64_t seed = 0; seed < 60; seed++) {
-        int code = run_file(path, seed % 2 == 0 ? "tcp" : "rdma", seed, &text);
+        int code = run_file(path, seed % 2 == 0 ? STACK_TCP : STACK_RDMA, seed, &text);
 
         ck_assert_msg(code == EXIT_OK, "%s, seed %" PRIu64 ": exit code %d: %s", deaths[_i],
                       seed, code, text);

@@ -14,7 +14,7 @@
 
 static char *out_text, *err_text;
 
-static int run_file(const char *file, const char *on)
+static int run_file(const char *file, enum world_kind on)
 {
     size_t out_bytes, err_bytes;
     FILE *out = open_memstream(&out_text, &out_bytes);
@@ -23,7 +23,7 @@ static int run_file(const char *file, const char *on)
                             .timeout_ns = 60 * NSEC_PER_SEC,
                             .out = out,
                             .err = err,
-                            .world = {.on = on, .stack = "tcp", .title = "test"}};
+                            .world = {.on = on, .stack = STACK_TCP, .title = "test"}};
     struct run_outcome outcome;
     int code = run_scenario(&opts, &outcome);
 
@@ -42,7 +42,7 @@ static const char prelude[] =
     "local function fresh(t, k) n = n + 1\n"
     "    return k == 'data' and string.rep(tostring(n), 100000) or nil end\n";
 
-static int run_text(const char *script, const char *on)
+static int run_text(const char *script, enum world_kind on)
 {
     char path[] = "/tmp/test_lua_memory-XXXXXX";
     int fd = mkstemp(path), code;
@@ -59,7 +59,7 @@ static int run_text(const char *script, const char *on)
     return code;
 }
 
-static const char *const worlds[] = {"sim", "linux"};
+static const enum world_kind worlds[] = {WORLD_SIM, WORLD_LINUX};
 
 /* A message that a handler kept is empty afterwards, however the handler ended. */
 static const char *const kept[] = {
@@ -141,7 +141,7 @@ static const char *const metatables[] = {
 
 START_TEST(metatables_are_refused)
 {
-    ck_assert_int_eq(run_text(metatables[_i], "sim"), EXIT_SCRIPT);
+    ck_assert_int_eq(run_text(metatables[_i], WORLD_SIM), EXIT_SCRIPT);
     ck_assert_msg(strstr(err_text, "options are a plain table") != NULL, "%s: %s",
                   metatables[_i], err_text);
 }
@@ -164,7 +164,7 @@ END_TEST
 /* What a script says when it is wrong has no address in it, which differs by the run. */
 START_TEST(errors_show_no_address)
 {
-    ck_assert_int_eq(run_text("local _ = net[{}]", "linux"), EXIT_SCRIPT);
+    ck_assert_int_eq(run_text("local _ = net[{}]", WORLD_LINUX), EXIT_SCRIPT);
     ck_assert_msg(strstr(err_text, "net.table needs the simulated world") != NULL, "%s",
                   err_text);
     ck_assert_int_eq(run_text("c:send { [{}] = 1 }", worlds[_i]), EXIT_SCRIPT);

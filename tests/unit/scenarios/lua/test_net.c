@@ -15,7 +15,7 @@ static char path[] = "/tmp/test_lua_net-XXXXXX";
 static char *err_text;
 static size_t err_bytes;
 
-static int run_file(const char *file, const char *on, uint64_t seed)
+static int run_file(const char *file, enum world_kind on, uint64_t seed)
 {
     FILE *out = tmpfile(), *err = open_memstream(&err_text, &err_bytes);
     struct run_opts opts = {
@@ -23,7 +23,7 @@ static int run_file(const char *file, const char *on, uint64_t seed)
         .timeout_ns = 120 * NSEC_PER_SEC,
         .out = out,
         .err = err,
-        .world = {.on = on, .stack = "tcp", .title = "test", .seed = seed}};
+        .world = {.on = on, .stack = STACK_TCP, .title = "test", .seed = seed}};
     struct run_outcome outcome;
     int code = run_scenario(&opts, &outcome);
 
@@ -33,7 +33,7 @@ static int run_file(const char *file, const char *on, uint64_t seed)
     return code;
 }
 
-static int run_text(const char *script, const char *on)
+static int run_text(const char *script, enum world_kind on)
 {
     char copy[sizeof(path)];
     FILE *file;
@@ -79,7 +79,7 @@ static const struct {
 
 START_TEST(mistakes_are_explained)
 {
-    ck_assert_int_eq(run_text(mistakes[_i].script, "sim"), EXIT_SCRIPT);
+    ck_assert_int_eq(run_text(mistakes[_i].script, WORLD_SIM), EXIT_SCRIPT);
     ck_assert_msg(strstr(err_text, mistakes[_i].says) != NULL, "%s: %s",
                   mistakes[_i].script, err_text);
     ck_assert_msg(strstr(err_text, ":2:") != NULL, "no place: %s", err_text);
@@ -90,10 +90,10 @@ END_TEST
 /* What only the simulated network can do is an error on the real one. */
 START_TEST(linux_has_no_such_network)
 {
-    ck_assert_int_eq(run_text("net.cut(a, b)", "linux"), EXIT_SCRIPT);
+    ck_assert_int_eq(run_text("net.cut(a, b)", WORLD_LINUX), EXIT_SCRIPT);
     ck_assert_ptr_nonnull(strstr(err_text, "net"));
     free(err_text);
-    ck_assert_int_eq(run_text("fault.inject { id = 'l03_loss', node = a }", "linux"),
+    ck_assert_int_eq(run_text("fault.inject { id = 'l03_loss', node = a }", WORLD_LINUX),
                      EXIT_SCRIPT);
     ck_assert_msg(strstr(err_text, "simulated") != NULL, "%s", err_text);
     free(err_text);
@@ -102,8 +102,8 @@ END_TEST
 
 START_TEST(the_tour_ends_well)
 {
-    ck_assert_msg(run_file("scenarios/network.lua", "sim", (uint64_t)_i) == EXIT_OK, "%s",
-                  err_text);
+    ck_assert_msg(run_file("scenarios/network.lua", WORLD_SIM, (uint64_t)_i) == EXIT_OK,
+                  "%s", err_text);
     free(err_text);
 }
 END_TEST

@@ -48,18 +48,19 @@ static const char behind[] =
     "print('b: [' .. (last() and last():why() or 'none') .. ']')\n";
 
 struct ending {
-    const char *stack, *text;
+    enum stack_kind stack;
+    const char *text;
     const char *a, *b; /* what they say; NULL: whatever */
     const char *sets;  /* "key=value key=value": set.key */
 };
 
 #define TCP(...)                                                                           \
     {                                                                                      \
-        "tcp", __VA_ARGS__                                                                 \
+        STACK_TCP, __VA_ARGS__                                                             \
     }
 #define RDMA(...)                                                                          \
     {                                                                                      \
-        "rdma", __VA_ARGS__                                                                \
+        STACK_RDMA, __VA_ARGS__                                                            \
     }
 #define NONE "none" /* never accepted */
 
@@ -231,8 +232,8 @@ START_TEST(both_ends_say_why)
 
         if (why != NULL) {
             snprintf(want, sizeof(want), "%c: [%s]\n", "ab"[i], why);
-            ck_assert_msg(strstr(t.said, want) != NULL, "%s: %s: wanted %s%s", story->stack,
-                          story->text, want, t.said);
+            ck_assert_msg(strstr(t.said, want) != NULL, "%s: %s: wanted %s%s",
+                          stack_kind_names[story->stack], story->text, want, t.said);
         }
     }
     ck_assert_msg(t.outcome.code == EXIT_OK, "%s\n%s", story->text, t.said);

@@ -32,7 +32,7 @@ static struct run_opts sim_opts(const char *script, uint64_t seed)
 
     run_defaults(&opts);
     opts.script = script;
-    opts.world.stack = "tcp";
+    opts.world.stack = STACK_TCP;
     opts.world.title = "test";
     opts.world.seed = seed;
     opts.quiet = true;
@@ -426,10 +426,11 @@ START_TEST(what_editors_do_to_a_record_does_no_harm)
 }
 END_TEST
 
-/* Worlds, drivers and schedules that this program does not have. */
+/* Worlds, stacks, drivers and schedules that this program does not have. */
 START_TEST(what_cannot_be_repeated_is_said)
 {
     static const char *const changes[][2] = {{"on linux", "on sim"},
+                                             {"stack quic", "stack tcp"},
                                              {"driver kqueue", "driver epoll"},
                                              {"schedule lifo\non sim", "on sim"}};
 

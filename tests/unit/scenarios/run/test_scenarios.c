@@ -27,8 +27,8 @@ static int is_script(const struct dirent *entry)
 START_TEST(scenario_ends_well)
 {
     struct run_opts opts = {.timeout_ns = 120 * NSEC_PER_SEC,
-                            .world = {.on = "linux",
-                                      .stack = "tcp",
+                            .world = {.on = WORLD_LINUX,
+                                      .stack = STACK_TCP,
                                       .title = "test",
                                       .driver = (enum event_driver_kind)(_i % 3),
                                       .seed = (uint64_t)_i}};

@@ -94,8 +94,8 @@ START_TEST(scenario_shows_all)
     struct run_opts opts = {.script = "scenarios/rdma/errors.lua",
                             .timeout_ns = 60 * NSEC_PER_SEC,
                             .quiet = true,
-                            .world = {.on = "sim",
-                                      .stack = "rdma",
+                            .world = {.on = WORLD_SIM,
+                                      .stack = STACK_RDMA,
                                       .device = is_rxe ? "rxe" : "hca",
                                       .title = "test",
                                       .seed = (uint64_t)_i,
@@ -190,8 +190,8 @@ static uint32_t tell(enum fault_id id, const char *node, int nth)
     char text[2000];
     struct run_opts opts = {.timeout_ns = 60 * NSEC_PER_SEC,
                             .quiet = true,
-                            .world = {.on = "sim",
-                                      .stack = "rdma",
+                            .world = {.on = WORLD_SIM,
+                                      .stack = STACK_RDMA,
                                       .rdma = nth % 2 == 0 ? NULL : "polling_us=0",
                                       .title = "test",
                                       .seed = (uint64_t)nth}};
@@ -239,8 +239,8 @@ START_TEST(refused_receives_are_posted_later)
         char text[1000];
         struct run_opts opts = {.timeout_ns = 60 * NSEC_PER_SEC,
                                 .quiet = true,
-                                .world = {.on = "sim",
-                                          .stack = "rdma",
+                                .world = {.on = WORLD_SIM,
+                                          .stack = STACK_RDMA,
                                           .rdma = options[_i],
                                           .title = "test",
                                           .seed = (uint64_t)nth}};
@@ -273,8 +273,8 @@ START_TEST(a_failed_queue_pair_gets_no_receives)
 {
     struct run_opts opts = {.timeout_ns = 60 * NSEC_PER_SEC,
                             .quiet = true,
-                            .world = {.on = "sim",
-                                      .stack = "rdma",
+                            .world = {.on = WORLD_SIM,
+                                      .stack = STACK_RDMA,
                                       .rdma = "support_srq=false,receive_queue_len=16",
                                       .title = "test",
                                       .seed = (uint64_t)_i}};
@@ -306,7 +306,8 @@ START_TEST(a_peer_that_leaves_is_noticed_while_a_record_is_said)
     struct run_opts opts = {
         .timeout_ns = 60 * NSEC_PER_SEC,
         .quiet = true,
-        .world = {.on = "sim", .stack = "rdma", .title = "test", .seed = (uint64_t)_i}};
+        .world = {
+            .on = WORLD_SIM, .stack = STACK_RDMA, .title = "test", .seed = (uint64_t)_i}};
     struct run_outcome outcome;
 
     outcome =
@@ -347,8 +348,8 @@ START_TEST(an_address_moves_while_the_port_is_down)
         "expect.that(port:fired() == 1 and gid:fired() == 1, 'both happened')\n";
     struct run_opts opts = {.timeout_ns = 120 * NSEC_PER_SEC,
                             .quiet = true,
-                            .world = {.on = "sim",
-                                      .stack = "rdma",
+                            .world = {.on = WORLD_SIM,
+                                      .stack = STACK_RDMA,
                                       .rdma = "linger_ms=1,timeout=10",
                                       .title = "test",
                                       .seed = (uint64_t)_i}};
@@ -366,8 +367,8 @@ START_TEST(late_completions_are_not_lost)
     char text[1000];
     struct run_opts opts = {.timeout_ns = 60 * NSEC_PER_SEC,
                             .quiet = true,
-                            .world = {.on = "sim",
-                                      .stack = "rdma",
+                            .world = {.on = WORLD_SIM,
+                                      .stack = STACK_RDMA,
                                       .rdma = "receive_queue_len=2,receive_buffers=3,"
                                               "linger_ms=1,polling_us=0",
                                       .title = "test",
